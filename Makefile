@@ -1,0 +1,45 @@
+# whyrec: `make demo` shows it, `make test` checks it. Both need Python >= 3.11, make and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+.PHONY: demo test test-long lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       sample data, merge, train, explained recommendations (nothing but a package index needed)"
+	@echo "make test       the tests, as CI runs them"
+	@echo "make test-long  the slow checks: kills, soak, Spark, browser, real vLLM"
+	@echo "make lint       ruff and mypy"
+	@echo "make clean      remove the environment and the demo's data"
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@echo "[environment] $(VENV): core and the embedded model's engine (two minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "whyrec needs Python 3.11 or newer: make PYTHON=python3.11 demo" >&2; exit 1; }
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "[environment] $(VENV): tools for tests and lint"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev]'
+	@touch $@
+
+demo: $(VENV)/.core
+	@$(BIN)/whyrec demo demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -n $(CORES) --dist worksteal -m "not long"
+
+test-long: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -m long --durations=15
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

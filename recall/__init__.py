@@ -1,0 +1,1 @@
+"""From platforms' data to merged interactions to candidates. Knows no language model."""
