@@ -27,13 +27,18 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev]'
 	@touch $@
 
+$(VENV)/.long: $(VENV)/.dev
+	@echo "[environment] $(VENV): Spark, for the slow checks"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev,spark]'
+	@touch $@
+
 demo: $(VENV)/.core
 	@$(BIN)/whyrec demo demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n $(CORES) --dist worksteal -m "not long"
 
-test-long: $(VENV)/.dev
+test-long: $(VENV)/.long
 	@$(BIN)/python -m pytest -q -m long --durations=15
 
 lint: $(VENV)/.dev
