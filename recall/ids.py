@@ -9,6 +9,7 @@ MD5 serves as a content address, not as a secret.
 from __future__ import annotations
 
 import hashlib
+import math
 
 SEPARATOR = "\x1f"
 """Between the parts of a hashed text: the ASCII unit separator, which cleaning removes from every key."""
@@ -47,4 +48,7 @@ def event_id(platform: str, user: str, listing: str, type: str, value: float | N
 def micro_units(value: float) -> int:
     """`value` in whole millionths, halves away from zero (SQL's ROUND on doubles)."""
     scaled = value * MICRO
-    return int(scaled + 0.5) if scaled >= 0 else -int(-scaled + 0.5)
+    whole = math.trunc(scaled)
+    if abs(scaled - whole) >= 0.5:
+        whole += 1 if scaled > 0 else -1
+    return whole
