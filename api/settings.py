@@ -12,11 +12,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.errors import ConfigError
 
 DEFAULT_FILE = Path("whyrec.toml")
@@ -47,9 +49,16 @@ class Settings(BaseSettings):
 
     workspace: Path = Path("workspace")
     """Folder of builds, artefacts and the SQLite store (recall/workspace.py); absolute once loaded."""
+    platforms: dict[str, PlatformConfig] = {}
+    merge: MergeConfig = MergeConfig()
     serve: ServeConfig = ServeConfig()
 
     _root: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @field_validator("platforms")
+    @classmethod
+    def _named(cls, platforms: dict[str, PlatformConfig]) -> dict[str, PlatformConfig]:
+        return check_platform_names(platforms)
 
     @property
     def root(self) -> Path:
@@ -128,6 +137,8 @@ def _explain(error: ValidationError, file: Path) -> str:
             lines.append(f"{where}: no key {key!r}{_near(location[-1], known)}")
         elif problem["type"] == "missing":
             lines.append(f"{where}: {key!r} is missing")
+        elif isinstance(problem["input"], dict | list):  # may hold secrets anywhere inside
+            lines.append(f"{where}: {key}: {problem['msg']}")
         else:
             lines.append(f"{where}: {key} = {_shown(key, problem['input'])}: {problem['msg']}")
     return "\n".join(lines)
@@ -150,13 +161,22 @@ def _shown(key: str, value: object) -> str:
 
 
 def _known(location: tuple[str, ...]) -> list[str]:
-    """Keys that the section at `location` takes; empty where it takes any name or is not a plain section."""
-    model: Any = Settings
+    """Keys that the table at `location` takes; empty where it takes any."""
+    kind: Any = Settings
     for part in location:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
-            return []
-        model = model.model_fields[part].annotation
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        if _is_model(kind):
+            field = kind.model_fields.get(part)
+            kind = field.annotation if field else None
+        else:
+            kind = (get_args(kind) or (None,))[0 if get_origin(kind) is tuple else -1]
+        options = [each for each in get_args(kind) if _is_model(each)] if not _is_model(kind) else []
+        if get_origin(kind) in (Union, UnionType) and options:
+            kind = options[0]
+    return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _near(name: str, known: Mapping[str, Any] | list[str]) -> str:

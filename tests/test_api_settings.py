@@ -93,3 +93,26 @@ def test_every_section_forbids_unknown_keys_and_has_its_defaults() -> None:
     for name, field in Settings.model_fields.items():
         config = getattr(field.annotation, "model_config", None)
         assert config is None or config.get("extra") == "forbid", name
+
+
+def test_a_misspelt_key_deep_in_a_platform_is_named_too(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path,
+        '[[platforms.cinema.events]]\npath = "r.csv"\ncolumns = {user = "u", item = "i", tme = "t"}',
+    )
+    message = _refusal(path)
+    assert "no key 'platforms.cinema.events.0.columns.tme'; did you mean 'time'?" in message
+    assert "'platforms.cinema.events.0.columns.time' is missing" in message
+
+
+@pytest.mark.parametrize("rest", ['columns = {user = "u", item = "i", time = "t"}', "table = 'x'\nuser = 3"])
+def test_passwords_stay_out_of_messages(tmp_path: Path, rest: str) -> None:
+    path = _file(tmp_path, f'[[platforms.cinema.events]]\nurl = "postgresql://me:hunter2@db/x"\n{rest}')
+    assert "hunter2" not in _refusal(path)
+
+
+def test_a_wrong_url_is_shown_without_its_password(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path, 'workspace = ["postgresql://me:hunter2@db/x"]\n[serve]\nport = "x://me:hunter2@db"'
+    )
+    assert "x://(hidden)@db" in _refusal(path) and "hunter2" not in _refusal(path)
