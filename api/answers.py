@@ -1,0 +1,133 @@
+"""Between the service's wire models and the pipeline's nouns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.schemas import RecommendationAnswer, RecommendationBody
+from recall.types import Filters
+from rerank.types import Deadline, RankedItem, Reason, Recommendation, Request
+
+
+def request_of(body: RecommendationBody) -> Request:
+    """The pipeline's question, with `person` None where an account was given. The deadline runs from here."""
+    given = body.filters
+    filters = Filters()
+    if given is not None:
+        filters = Filters(
+            categories_in=frozenset(given.categories_in or ()),
+            categories_out=frozenset(given.categories_out or ()),
+            languages=frozenset(given.languages or ()),
+            price_max=given.price_max,
+            max_age_rating=given.max_age_rating,
+            exclude=frozenset(given.exclude or ()),
+            repeats=given.repeats,
+        )
+    return Request(
+        person=body.person,
+        platform=body.platform,
+        k=body.k,
+        depth=body.depth,
+        wish=body.wish,
+        as_of=body.as_of,
+        deadline=None if body.deadline_ms is None else Deadline.after(body.deadline_ms / 1000),
+        mode=body.mode,
+        language=body.language,
+        prompt=body.prompt,
+        filters=filters,
+    )
+
+
+def answer_of(recommendation: Recommendation) -> RecommendationAnswer:
+    """The answer as it goes over the wire. Histories and model calls stay inside."""
+    request, how = recommendation.request, recommendation.provenance
+    return RecommendationAnswer.model_validate(
+        {
+            "id": recommendation.id,
+            "person": request.person,
+            "platform": request.platform,
+            "wish": request.wish,
+            "items": [_item(item) for item in recommendation.items],
+            "provenance": {
+                "rerank_status": str(how.rerank_status),
+                "cause": how.cause and str(how.cause),
+                "reasons_status": str(how.reasons_status),
+                "reasons_cause": how.reasons_cause and str(how.reasons_cause),
+                "model": how.model,
+                "method": how.method,
+                "prompt": how.prompt,
+                "prompt_hash": how.prompt_hash,
+                "artefact": how.artefact,
+                "weight": how.weight,
+                "weight_source": how.weight_source,
+                "usage": {
+                    "prompt": how.usage.prompt,
+                    "completion": how.usage.completion,
+                    "cached": how.usage.cached,
+                },
+                "calls": how.calls,
+                "cache_hits": how.cache_hits,
+                "milliseconds": {stage: round(spent, 2) for stage, spent in how.milliseconds.items()},
+                "repairs": dict(how.repairs),
+                "removed": dict(how.removed),
+                "reasons": dict(how.reasons),
+            },
+        }
+    )
+
+
+def _item(ranked: RankedItem) -> dict[str, Any]:
+    item = ranked.item
+    return {
+        "rank": ranked.rank,
+        "item": item.id,
+        "title": _text(item.title),
+        "year": item.year,
+        "categories": [_text(category) for category in item.categories],
+        "listings": [
+            {
+                "platform": listing.platform,
+                "listing": listing.listing,
+                "title": _text(listing.title),
+                "price": listing.price,
+                "url": listing.url,
+                "image": listing.image,
+            }
+            for listing in item.listings
+        ],
+        "score": ranked.score,
+        "recall_rank": ranked.candidate.rank + 1,
+        "model_rank": ranked.model_rank,
+        "place": ranked.place,
+        "sources": dict(ranked.candidate.sources),
+        "reason": ranked.reason and _reason(ranked.reason),
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "text": _text(reason.text),
+        "author": reason.author,
+        "checked": reason.checked,
+        "withheld": reason.withheld,
+        "evidence": [
+            {
+                "kind": evidence.kind,
+                "label": evidence.label,
+                "text": _text(evidence.text),
+                "event": evidence.event,
+                "item": evidence.item,
+                "platform": evidence.platform,
+                "time": evidence.time,
+                "type": evidence.type,
+                "value": evidence.value,
+                "polarity": evidence.polarity,
+            }
+            for evidence in reason.evidence
+        ],
+    }
+
+
+def _text(text: str) -> str:
+    """JSON in UTF-8 can't carry lone surrogates, which a model's reply may hold."""
+    return text.encode("utf-8", "replace").decode()

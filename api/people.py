@@ -1,0 +1,13 @@
+"""Checks of what a caller names, at the doors."""
+
+from __future__ import annotations
+
+from api.settings import Settings
+from recall.errors import NotFound
+
+
+def check_platform(settings: Settings, platform: str | None) -> None:
+    """NotFound for an asking platform that the configuration does not declare."""
+    if platform is not None and platform not in settings.platforms:
+        known = ", ".join(sorted(settings.platforms))
+        raise NotFound(f"no platform {platform!r}; have {known or 'none'}")

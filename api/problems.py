@@ -1,0 +1,129 @@
+"""Errors as application/problem+json (RFC 9457): one table, and handlers that never echo a request's body."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.schemas import Problem
+from recall.errors import (
+    ArtefactError,
+    ConfigError,
+    DataError,
+    MissingExtra,
+    ModelError,
+    NotFound,
+    StoreError,
+    TooManyRejects,
+    WhyrecError,
+)
+
+STATUSES: dict[type[WhyrecError], int] = {
+    NotFound: 404,
+    ConfigError: 500,
+    DataError: 500,
+    TooManyRejects: 500,
+    MissingExtra: 500,
+    ModelError: 502,
+    ArtefactError: 503,
+    StoreError: 503,
+    WhyrecError: 500,
+}
+"""Status of each error class; a test checks that none is missing."""
+
+log = logging.getLogger("whyrec.http")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this app as a problem."""
+    app.add_exception_handler(WhyrecError, _own)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of these problem statuses."""
+    return {
+        status: {
+            "model": Problem,
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    title = HTTPStatus(status).phrase
+    body: dict[str, Any] = {
+        "type": f"urn:whyrec:{kind or title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request.scope.get("request_id", ""),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    # ASCII JSON carries any text, lone surrogates and control characters included.
+    return Response(
+        json.dumps(body), status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+async def _own(request: Request, error: Exception) -> Response:
+    kind = type(error)
+    status = next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    if status < 500:
+        return problem(request, status, str(error), kind=name)
+    # Ours to mend, not the caller's: files and hosts go to the log, not out.
+    log.error("request %s: %s: %s", request.scope.get("request_id"), kind.__name__, error)
+    return problem(
+        request, status, "The service can't answer now; its log says why, under the request id.", kind=name
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(problem["type"] == "json_invalid" for problem in found):
+        return problem(request, 422, "The body is not JSON.", kind="not-json")
+    errors = [{"field": _field(each["loc"]), "message": str(each["msg"])} for each in found[:20]]
+    fields = ", ".join(dict.fromkeys(each["field"] for each in errors))
+    return problem(request, 422, f"Correct these and ask again: {fields}", kind="invalid", errors=errors)
+
+
+def _field(location: Sequence[Any]) -> str:
+    """body.user.platform; names that the caller made up are cut short."""
+    return ".".join(str(part)[:60] for part in location)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return problem(request, error.status_code, str(error.detail), headers=headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    # Starlette raises the error again after this answer, so the server logs its traceback.
+    log.error("request %s: %s", request.scope.get("request_id"), type(error).__name__)
+    return problem(request, 500, "The service failed; its log says why, under the request id.")
