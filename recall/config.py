@@ -28,7 +28,7 @@ class Source(_Section):
     path: str | tuple[str, ...] = ()
     """Files or globs."""
     url: str | None = None
-    """A database instead of files: 'sqlite:///FILE' or 'postgresql://…'; $NAME is read from the environment."""
+    """A database instead of files: sqlite:///FILE or postgresql://…; $NAME is read from the environment."""
     table: str | None = None
     """The database's table (schema.table)."""
     query: str | None = None
@@ -48,12 +48,12 @@ class Source(_Section):
     names: tuple[str, ...] = ()
     """The columns of a CSV file without a header, in order."""
     filter: str | None = None
-    """Keep only rows for which this holds, e.g. "country in ['NL', 'BE'] and stars >= 1"; others are set aside."""
+    """Rows for which this does not hold are set aside: "country in ['NL', 'BE'] and stars >= 1"."""
 
     @model_validator(mode="before")
     @classmethod
     def _take_preset(cls, values: Any) -> Any:
-        """A preset's keys first; tables such as `columns` are merged key by key, `null`-like '' removes one."""
+        """A preset's keys first; tables such as `columns` are merged key by key, and '' removes a key."""
         if not isinstance(values, dict) or not values.get("preset"):
             return values
         merged = dict(preset_fields(str(values["preset"]), cls.__name__))
@@ -256,7 +256,7 @@ class PlatformConfig(_Section):
     accounts: tuple[AccountSource, ...] = ()
     """Keys of its users, for linking persons."""
     events_per_day: int = Field(1000, ge=1)
-    """A person with more events on one UTC day is a bot here: all of that person's events are set aside."""
+    """A person with more events on one UTC day is a bot: all of that person's events here are set aside."""
 
 
 class MergeConfig(_Section):
@@ -268,7 +268,7 @@ class MergeConfig(_Section):
     """DuckDB's limit; larger inputs spill to the workspace."""
     threads: int = Field(0, ge=0)
     """0: one per core."""
-    half_life_days: float = Field(180.0, gt=0)
+    half_life_days: float = Field(365.0, gt=0)
     """An event this much older than the reference time counts half."""
     reference_time: int | None = None
     """UTC seconds at which decay is taken; none given: the time of the newest event kept."""

@@ -1,4 +1,4 @@
-"""Known formats: the keys of a source section that a preset fills in. `preset = "NAME"` and a path is enough."""
+"""Known formats: the keys of a source section that `preset = "NAME"` fills in."""
 
 from __future__ import annotations
 

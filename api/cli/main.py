@@ -49,7 +49,9 @@ class Entry:
         return command
 
 
-COMMANDS: tuple[Entry, ...] = ()
+COMMANDS: tuple[Entry, ...] = (
+    Entry("ingest", "api.cli.ingest:ingest", DATA, "Merge the platforms' data into one build."),
+)
 """In the order of the help page. A line goes in together with its module, for example:
 Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data.")."""
 

@@ -1,0 +1,83 @@
+"""`whyrec ingest`: read what changed, merge it, make the build current."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from recall.merge import Inputs
+    from recall.report import BuildReport
+    from recall.workspace import Workspace
+
+
+def ingest(
+    config: Config = None,
+    json: Json = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Show what a sample of each source becomes; write nothing."),
+    ] = False,
+) -> None:
+    """Merge the platforms' data into one build.
+
+    Only new and changed files are read again. When more rows are unusable than [merge] max_reject_share
+    allows, nothing is changed and the commonest reasons are shown.
+
+    Example: whyrec ingest --config shop/whyrec.toml
+    """
+    import time
+
+    from api.cli.output import print_json
+    from api.settings import load_settings
+    from recall.merge import Inputs
+    from recall.workspace import Workspace
+
+    settings = load_settings(config)
+    inputs = Inputs(settings.root, settings.platforms, settings.merge)
+    report = _run(inputs, Workspace(settings.workspace), now=int(time.time()))
+    if json:
+        print_json(report.as_json())
+    else:
+        _show(report)
+
+
+def _run(inputs: Inputs, workspace: Workspace, *, now: int) -> BuildReport:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from api.cli.output import console
+    from recall.merge import ingest as merge
+
+    def show(step: str, done: int, total: int) -> None:
+        bar.update(task, description=step, completed=done, total=total)
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        return merge(inputs, workspace, now=now, progress=show)
+
+
+def _show(report: BuildReport) -> None:
+    from rich.table import Table
+
+    from api.cli.output import console
+
+    whole = report.as_json()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("platform", "read", "kept", "duplicates", "set aside", "rejected", "commonest reason"):
+        table.add_column(name, justify="left" if name in ("platform", "commonest reason") else "right")
+    for platform, counts in [*whole["platforms"].items(), ("all", whole["total"])]:
+        reason = next(iter(counts["reasons"]), "")
+        numbers = [f"{counts[key]:,}" for key in ("read", "kept", "duplicates", "set_aside", "rejected")]
+        table.add_row(platform, *numbers, reason)
+    out = console()
+    out.print(table)
+    rows = report.tables
+    out.print(
+        f"{rows['people']:,} persons, {rows['items']:,} items, {rows['events']:,} events, "
+        f"{rows['interactions']:,} interactions"
+    )
+    out.print(f"build {report.build}: {report.path}", soft_wrap=True)

@@ -1,0 +1,175 @@
+"""Ingest: from the sources that whyrec.toml declares to a current build, or to a stated refusal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from recall.config import MergeConfig, PlatformConfig
+from recall.errors import DataError
+from recall.merge_build import Build
+from recall.merge_links import link
+from recall.merge_stage import (
+    Stage,
+    known_fingerprint,
+    load_stage,
+    make_stage,
+    settings_hash,
+    stage_folder,
+)
+from recall.report import BuildReport, totals
+from recall.sources.connection import connect
+from recall.sources.files import SourceFile, expand, fingerprint
+from recall.workspace import Workspace
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, how many of its parts are done, and of how many."""
+
+_STEPS = ("duplicates", "links", "events", "interactions", "catalogue", "rejects")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The configuration that decides a build."""
+
+    root: Path
+    """What relative paths are relative to."""
+    platforms: Mapping[str, PlatformConfig]
+    merge: MergeConfig = field(default_factory=MergeConfig)
+
+
+def ingest(
+    inputs: Inputs,
+    workspace: Workspace,
+    ledger: Any = None,
+    consent: Any = None,
+    *,
+    now: int,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Read what changed, merge everything, make the build current and return its report.
+
+    `now` (UTC seconds) is the clock that times are checked against. DataError when a source can't be read,
+    TooManyRejects when more rows than the configuration allows are unusable; then the build that was current
+    before stays so.
+    """
+    report = progress or (lambda step, done, total: None)
+    if not any(platform.events for platform in inputs.platforms.values()):
+        raise DataError("no platform has an events source; add [[platforms.NAME.events]] to whyrec.toml")
+    workspace.folder.mkdir(parents=True, exist_ok=True)
+    with _lock(workspace.folder / "ingest.lock"):
+        workspace.builds.sweep()
+        with connect(inputs.merge, workspace.folder / "spill") as backend:
+            stages = _stage(inputs, workspace.folder / "staged", backend, report)
+            latest = now + inputs.merge.future_hours * 3600
+            _check_rejects(stages, inputs.merge)
+            with workspace.builds.new("data") as part:
+                build = Build(backend, part, stages, inputs.platforms, inputs.merge, latest)
+                done = iter(range(len(_STEPS)))
+                tables = build.write(
+                    lambda accounts, listings: link(accounts, listings, ledger),
+                    lambda links: _groups(links, consent),
+                    lambda step: report(step, next(done), len(_STEPS)),
+                )
+                result = BuildReport(
+                    part.stem, part.with_suffix(""), tables.files, tables.rows, tables.reference_time
+                )
+                _check_counts(result)
+                _write_json(part / "report.json", result.as_json())
+                _write_json(part / "manifest.json", _manifest(result, inputs, stages, now))
+        workspace.builds.use(result.build)
+        workspace.builds.prune(inputs.merge.keep_builds)
+        _forget(workspace.folder / "staged", stages)
+    report("done", len(_STEPS), len(_STEPS))
+    return result
+
+
+def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list[Stage]:
+    """Every source file, staged; unchanged ones as they were."""
+    staged.mkdir(exist_ok=True)
+    files = expand(inputs.root, inputs.platforms)
+    stages = []
+    for done, file in enumerate(files):
+        report(f"reading {file.name}", done, len(files))
+        stages.append(_stage_one(inputs, staged, backend, file))
+    return stages
+
+
+def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> Stage:
+    assert file.path is not None
+    found = fingerprint(file.path, known_fingerprint(staged, file))
+    settings = settings_hash(file, {"max_title": inputs.merge.max_title})
+    folder = stage_folder(staged, file, settings, found)
+    if known := load_stage(folder, file):
+        return replace(known, reused=True)
+    return make_stage(backend, folder, file, found, max_title=inputs.merge.max_title)
+
+
+def _check_rejects(stages: list[Stage], config: MergeConfig) -> None:
+    """TooManyRejects with the commonest reasons and an example of each."""
+
+
+def _check_counts(result: BuildReport) -> None:
+    for file in result.files:
+        file.check()
+    kept = sum(file.kept for file in result.files if file.source == "events")
+    if kept != result.tables["events"]:
+        raise DataError(
+            f"{kept} event rows were kept but {result.tables['events']} written; please report this"
+        )
+
+
+def _groups(links: pa.Table, consent: Any) -> pa.Table | None:
+    return None
+
+
+def _manifest(result: BuildReport, inputs: Inputs, stages: list[Stage], now: int) -> dict[str, Any]:
+    config = {name: platform.model_dump(mode="json") for name, platform in inputs.platforms.items()}
+    text = json.dumps([config, inputs.merge.model_dump(mode="json")], sort_keys=True)
+    return {
+        "build": result.build,
+        "reference_time": result.reference_time,
+        "now": now,
+        "config_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "versions": {name: version(name) for name in ("whyrec", "duckdb", "ibis-framework", "pyarrow")},
+        "sources": {f"{s.file.platform}/{s.file.kind}/{s.file.name}": s.fingerprint.sha256 for s in stages},
+        "total": totals(result.files),
+    }
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=True) + "\n")
+
+
+def _forget(staged: Path, stages: list[Stage]) -> None:
+    """Remove stages that this build does not use."""
+    import shutil
+
+    used = {stage.folder.name for stage in stages}
+    for folder in staged.iterdir():
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One ingest at a time per workspace; DataError when another runs. The lock dies with its process."""
+    import fcntl
+
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(f"{path.parent}: another `whyrec ingest` is at work here; wait for it") from error
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

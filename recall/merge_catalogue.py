@@ -1,0 +1,96 @@
+"""From staged catalogue rows to the build's listings and items, as Ibis expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from recall.ids import SEPARATOR
+
+_PLAIN = ("title", "year", "description", "language", "min_age")
+_LISTS = ("creators", "categories")
+ATTRIBUTES = (
+    "title", "year", "creators", "categories", "description", "language", "min_age", "price", "url", "image",
+    "available_from", "available_to", "external_ids",
+)  # fmt: skip
+
+
+def numbered_copies(numbered: Any) -> Any:
+    """Usable catalogue rows, the copies of each (platform, listing) numbered from 0 by (file_order, row)."""
+    window = ibis.window(group_by=["platform", "listing"], order_by=["file_order", "row"])
+    rows = numbered.filter(numbered.reason.isnull())
+    return rows.mutate(copy=ibis.row_number().over(window))
+
+
+def catalogue(first: Any, seen: Any) -> Any:
+    """Every listing, those that only events name included, with `first_seen` (null without events)."""
+    known = first.select("platform", "listing", *ATTRIBUTES).left_join(seen, ["platform", "listing"])
+    known = known.select("platform", "listing", *ATTRIBUTES, "first_seen")
+    unknown = seen.anti_join(first, ["platform", "listing"])
+    schema = known.schema()
+    blank = unknown.select(
+        "platform",
+        "listing",
+        **{name: ibis.null(schema[name]) for name in ATTRIBUTES},
+        first_seen="first_seen",
+    )
+    return known.union(blank)
+
+
+def listings(every: Any, links: Any) -> Any:
+    """`catalogue` with items, in the order of recall.tables.LISTINGS; `external_ids` as lists still."""
+    items = links.filter(links.kind == "item").select("platform", "confidence", listing="key", item="target")
+    joined = every.inner_join(items, ["platform", "listing"])
+    return joined.select("platform", "listing", "item", *ATTRIBUTES, "first_seen", "confidence")
+
+
+def items(rows: Any) -> Any:
+    """One row per item: each attribute from the item's first listing that has it.
+
+    First: by first event, then platform and listing. `rows` are `listings`. External ids of all of an item's
+    listings are put together; where two differ in one kind, the smaller stands.
+    """
+    rows = rows.mutate(
+        order=rows.first_seen.fill_null(2**62),
+        **{
+            name: ibis.ifelse(rows[name].length() > 0, rows[name], ibis.null("array<string>"))
+            for name in _LISTS
+        },
+    )
+    by = ["order", "platform", "listing"]
+    grouped = rows.group_by("item").agg(
+        **{name: rows[name].first(order_by=by, include_null=False) for name in (*_PLAIN, *_LISTS)}
+    )
+    pairs = rows.select("item", pair=rows.external_ids.unnest())
+    pairs = pairs.select("item", kind=pairs.pair.split(SEPARATOR)[0], value=pairs.pair.split(SEPARATOR)[1])
+    single = pairs.group_by("item", "kind").agg(value=pairs.value.min())
+    ids = single.group_by("item").agg(
+        kinds=single.kind.collect(order_by="kind"), values=single.value.collect(order_by="kind")
+    )
+    joined = grouped.left_join(ids, "item")
+    return joined.select(
+        "item",
+        "title",
+        "year",
+        "creators",
+        "categories",
+        "description",
+        "language",
+        "min_age",
+        external_ids=as_map(joined.kinds, joined["values"]),
+    ).order_by("item")
+
+
+def with_map(rows: Any) -> Any:
+    """`listings` with external_ids as a map, sorted by platform and listing."""
+    pairs = rows.external_ids
+    kinds = pairs.map(lambda pair: pair.split(SEPARATOR)[0])
+    values = pairs.map(lambda pair: pair.split(SEPARATOR)[1])
+    return rows.mutate(external_ids=as_map(kinds, values)).order_by("platform", "listing")
+
+
+def as_map(keys: Any, values: Any) -> Any:
+    """A map, empty where there are no keys."""
+    none = ibis.literal([], "array<string>")
+    return ibis.map(keys.fill_null(none), values.fill_null(none))

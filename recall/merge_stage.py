@@ -1,0 +1,308 @@
+"""One source file → one staged file of cleaned rows, kept until the source or its configuration changes.
+
+A stage is a folder <workspace>/staged/KEY-HASH with rows.parquet (cleaned rows in the source's order, the
+unusable ones marked), rejects.parquet (recall/tables.REJECTS) and stage.json, which is written last: a
+folder without it is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recall.cleaning import SET_ASIDE, clean_events
+from recall.cleaning_items import clean_items
+from recall.config import EventSource, ItemSource
+from recall.errors import DataError
+from recall.sources.csv_header import csv_columns
+from recall.sources.csv_scan import Bad, scan
+from recall.sources.files import Fingerprint, SourceFile
+from recall.sources.lines import WITHHELD, count_lines, read_lines, redacted_csv, redacted_row, shown
+from recall.sources.raw import csv_view, format_of, jsonl_view, parquet_view, refused
+from recall.tables import REJECTS
+
+VERSION = 1
+"""Raised when staged rows change their meaning, so that old stages are not reused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is known of a staged file without opening it."""
+
+    folder: Path
+    file: SourceFile
+    fingerprint: Fingerprint
+    read: int
+    """Rows of the source, unreadable ones included."""
+    reasons: Mapping[str, int]
+    """Rejected and set-aside rows by reason code."""
+    latest: int | None
+    """UTC seconds of the newest usable event."""
+    offset: int | None
+    """Row r (from 0) of rows.parquet stands on line r + offset; None: lines.npy says on which."""
+    cut: int
+    """Titles that were shortened."""
+    reused: bool = False
+    """Found, not made."""
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / "rows.parquet"
+
+    @property
+    def rejects(self) -> Path:
+        return self.folder / "rejects.parquet"
+
+    def lines(self, rows: np.ndarray) -> np.ndarray:
+        """int64: line of each row (from 0); where the source has no lines, the row's number from 1."""
+        if self.offset is not None:
+            return rows.astype(np.int64) + self.offset
+        found: np.ndarray = np.load(self.folder / "lines.npy", mmap_mode="r")[0][rows]
+        return found
+
+
+def settings_hash(file: SourceFile, extra: Mapping[str, Any]) -> str:
+    """Of all configuration that decides what a staged row looks like."""
+    text = json.dumps(
+        [VERSION, file.platform, file.source.model_dump(mode="json"), dict(extra)], sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stage_folder(staged: Path, file: SourceFile, settings: str, fingerprint: Fingerprint) -> Path:
+    return staged / f"{file.key}-{settings[:8]}{fingerprint.sha256[:16]}"
+
+
+def known_fingerprint(staged: Path, file: SourceFile) -> Fingerprint | None:
+    """The fingerprint that this file had when it was last staged."""
+    newest = max(
+        staged.glob(f"{file.key}-*/stage.json"), key=lambda path: path.stat().st_mtime_ns, default=None
+    )
+    return Fingerprint(**json.loads(newest.read_text())["fingerprint"]) if newest else None
+
+
+def load_stage(folder: Path, file: SourceFile) -> Stage | None:
+    """The stage in `folder`, or None when it was never finished."""
+    try:
+        values = json.loads((folder / "stage.json").read_text())
+    except (OSError, ValueError):
+        return None
+    values["fingerprint"] = Fingerprint(**values["fingerprint"])
+    return Stage(folder=folder, file=file, **values)
+
+
+def make_stage(
+    backend: Any,
+    folder: Path,
+    file: SourceFile,
+    fingerprint: Fingerprint,
+    *,
+    max_title: int,
+    redact: frozenset[str] = frozenset(),
+) -> Stage:
+    """Read and clean one file into `folder`. DataError when it can't be read or a column is missing."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        stage = _Staging(backend, part, file, max_title, redact).run(fingerprint)
+        values = asdict(stage)
+        del values["folder"], values["file"], values["reused"]
+        (part / "stage.json").write_text(json.dumps(values))
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    found = load_stage(folder, file)
+    assert found is not None
+    return found
+
+
+class _Staging:
+    """The steps of staging one file."""
+
+    def __init__(
+        self, backend: Any, part: Path, file: SourceFile, max_title: int, redact: frozenset[str]
+    ) -> None:
+        self.backend, self.part, self.file = backend, part, file
+        self.max_title, self.redact = max_title, redact
+        assert file.path is not None
+        self.path: Path = file.path
+        self.format = format_of(file.path, file.source)
+        self.columns: tuple[str, ...] = ()
+        self.bad: list[Bad] = []
+        self.spans: np.ndarray | None = None
+        """int64 [2, rows]: first and last line of each row, where it is not simply one line each."""
+
+    def run(self, fingerprint: Fingerprint) -> Stage:
+        rows = self.part / "rows.parquet"
+        if self.format == "parquet":
+            self._write(parquet_view(self.backend, "raw_file", self.path))
+        else:
+            self._text()
+        summary = self.backend.raw_sql(
+            f"SELECT reason, count(*), {'max(time)' if self.file.kind == 'events' else 'NULL'}, "
+            f"{'count(*) FILTER (cut)' if self.file.kind == 'items' else '0'} "
+            f"FROM read_parquet('{rows}') GROUP BY reason"
+        ).fetchall()
+        reasons = {reason: count for reason, count, _, _ in summary if reason}
+        good = [row for row in summary if row[0] is None]
+        total = sum(row[1] for row in summary)
+        offset = self._offset(total)
+        if self.spans is not None:
+            np.save(self.part / "lines.npy", self.spans)
+        rejects = self._rejects(rows, reasons, offset)
+        pq.write_table(rejects, self.part / "rejects.parquet", compression="zstd")
+        for problem in self.bad:
+            reasons[problem.reason] = reasons.get(problem.reason, 0) + 1
+        return Stage(
+            self.part,
+            self.file,
+            fingerprint,
+            read=total + len(self.bad),
+            reasons=dict(sorted(reasons.items())),
+            latest=good[0][2] if good else None,
+            offset=offset,
+            cut=good[0][3] if good else 0,
+        )
+
+    def _clean(self, raw: Any) -> Any:
+        source = self.file.source
+        if isinstance(source, EventSource):
+            return clean_events(raw, source, self.file.platform, self.file.name)
+        assert isinstance(source, ItemSource)
+        return clean_items(raw, source, self.file.platform, self.file.name, self.max_title)
+
+    def _write(self, raw: Any) -> None:
+        with refused(self.file.name):
+            self._clean(raw).to_parquet(self.part / "rows.parquet", compression="zstd")
+
+    def _text(self) -> None:
+        """CSV or JSON lines: at full speed if every row is sound, else through the scanner."""
+        source = self.file.source
+        if self.format == "csv":
+            self.columns = csv_columns(self.path, source, self.file.name)
+        if source.encoding == "utf-8":
+            try:
+                self._write(self._view(self.path, header=source.header))
+                return
+            except DataError:
+                if not self._scannable():
+                    raise
+        self._write(self._view(self._repaired(), header=False))
+
+    def _scannable(self) -> bool:
+        """A missing column or a filter that is wrong is no matter of broken rows."""
+        view = self._view(self.path, header=self.file.source.header)
+        self._clean(view)
+        return True
+
+    def _view(self, path: Path, *, header: bool) -> Any:
+        source = self.file.source
+        if self.format == "jsonl":
+            return jsonl_view(self.backend, "raw_file", path, source)
+        return csv_view(self.backend, "raw_file", path, self.columns, source, header=header)
+
+    def _repaired(self) -> Path:
+        """A copy of the file with its sound records only; notes the broken ones and everyone's lines."""
+        clean = self.part / ("sound.csv" if self.format == "csv" else "sound.jsonl")
+        spans: list[np.ndarray] = []
+        with clean.open("wb") as out:
+            for chunk in self._scan():
+                out.write(chunk.clean)
+                spans.append(np.stack([chunk.first, chunk.last]))
+                self.bad.extend(chunk.bad)
+        self.spans = np.concatenate(spans, axis=1)
+        return clean
+
+    def _scan(self) -> Iterator[Any]:
+        csv = self.format == "csv"
+        source = self.file.source if csv else self.file.source.model_copy(update={"quote": ""})
+        return scan(self.path, source, len(self.columns), header=csv and source.header)
+
+    def _offset(self, rows: int) -> int | None:
+        """Row → line by adding a number; otherwise `spans` is filled, for text files."""
+        (self.part / "sound.csv").unlink(missing_ok=True)
+        (self.part / "sound.jsonl").unlink(missing_ok=True)
+        if self.format == "parquet":
+            return 1
+        first = 2 if self.format == "csv" and self.file.source.header else 1
+        if self.spans is None:
+            if count_lines(self.path) == rows + first - 1:
+                return first
+            self.spans = np.concatenate([np.stack([c.first, c.last]) for c in self._scan()], axis=1)
+        if np.array_equal(self.spans[0], np.arange(self.spans.shape[1]) + first):
+            self.spans = None
+            return first
+        return None
+
+    def _rejects(self, rows: Path, reasons: Mapping[str, int], offset: int | None) -> pa.Table:
+        found: list[tuple[int, int, str]] = [(bad.first, bad.last, bad.reason) for bad in self.bad]
+        numbers: dict[int, int] = {}
+        if reasons:
+            marked = self.backend.raw_sql(
+                f"SELECT file_row_number, reason FROM read_parquet('{rows}', file_row_number = true) "
+                "WHERE reason IS NOT NULL"
+            ).fetchall()
+            for number, reason in marked:
+                first = number + offset if offset is not None else int(self._spans()[0][number])
+                last = first if offset is not None else int(self._spans()[1][number])
+                numbers[first] = number
+                found.append((first, last, reason))
+        raw = self._raw({first: last for first, last, _ in found}, numbers)
+        found.sort()
+        return pa.table(
+            {
+                "platform": [self.file.platform] * len(found),
+                "source": [self.file.kind] * len(found),
+                "file": [self.file.name] * len(found),
+                "row": [first for first, _, _ in found],
+                "verdict": ["set aside" if reason in SET_ASIDE else "rejected" for _, _, reason in found],
+                "reason": [reason for _, _, reason in found],
+                "detail": [None] * len(found),
+                "raw": [raw.get(first) for first, _, _ in found],
+            },
+            schema=REJECTS,
+        )
+
+    def _spans(self) -> np.ndarray:
+        assert self.spans is not None
+        return self.spans
+
+    def _raw(self, wanted: Mapping[int, int], numbers: Mapping[int, int]) -> dict[int, str]:
+        """The raw rows by their first line (or number), with key columns redacted."""
+        if self.format == "parquet":
+            return self._raw_parquet({number: first for first, number in numbers.items()})
+        source = self.file.source
+        broken = {bad.first for bad in self.bad}
+        result = {}
+        for first, line in read_lines(self.path, wanted, source.encoding):
+            if self.redact and (first in broken or self.format == "jsonl"):
+                result[first] = WITHHELD
+            elif self.format == "jsonl":
+                result[first] = shown(line, source.encoding)
+            else:
+                result[first] = redacted_csv(line, self.columns, self.redact, source)
+        return result
+
+    def _raw_parquet(self, numbers: Mapping[int, int]) -> dict[int, str]:
+        if not numbers:
+            return {}
+        result = {}
+        position, wanted = 0, np.array(sorted(numbers))
+        for batch in pq.ParquetFile(self.path).iter_batches():
+            inside = wanted[(wanted >= position) & (wanted < position + len(batch))] - position
+            for offset, row in zip(inside.tolist(), batch.take(pa.array(inside)).to_pylist(), strict=True):
+                result[numbers[offset + position]] = redacted_row(row, self.redact)
+            position += len(batch)
+        return result

@@ -1,0 +1,121 @@
+"""A source's rows as they are, as an Ibis table on DuckDB: every column of a text file is text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recall.config import AccountSource, EventSource, ItemSource, Source
+from recall.errors import DataError
+from recall.sources.compressed import plain_suffix
+from recall.sources.connection import identifier, literal
+from recall.sources.filters import filter_columns
+
+ENDINGS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+
+
+def format_of(path: Path, source: Source) -> str:
+    """'csv', 'parquet' or 'jsonl'."""
+    return source.format if source.format != "auto" else ENDINGS.get(plain_suffix(path), "csv")
+
+
+def csv_view(
+    backend: Any, name: str, path: Path, columns: tuple[str, ...], source: Source, *, header: bool
+) -> Any:
+    """A view on a UTF-8 CSV file in which every row must be sound: DuckDB refuses the file otherwise.
+
+    `strict_mode` with an explicit dialect never loses or merges rows silently; whatever it refuses goes
+    through recall/sources/csv_scan.py.
+    """
+    options = {
+        "auto_detect": "false",
+        "header": "true" if header else "false",
+        "delim": literal(source.delimiter),
+        "quote": literal(source.quote),
+        "escape": literal(source.escape if source.quote else ""),
+        "columns": "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}",
+        "strict_mode": "true",
+        "compression": literal({".gz": "gzip", ".zst": "zstd"}.get(path.suffix, "none")),
+        "max_line_size": "16777216",
+    }
+    arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
+    return _view(backend, name, f"SELECT * FROM read_csv({literal(str(path))}, {arguments})")
+
+
+def parquet_view(backend: Any, name: str, path: Path) -> Any:
+    return _view(backend, name, f"SELECT * FROM read_parquet({literal(str(path))})")
+
+
+def jsonl_view(backend: Any, name: str, path: Path, source: Source) -> Any:
+    """One row for each line that is not blank; `w_bad` marks lines that are no JSON object.
+
+    Nested values are JSON text. Only the columns that the source names are there: other keys are ignored,
+    and a key that no line has is simply empty everywhere.
+    """
+    options = {
+        "auto_detect": "false",
+        "header": "false",
+        "delim": "'\x1f'",
+        "quote": "''",
+        "escape": "''",
+        "columns": "{'line': 'VARCHAR'}",
+        "strict_mode": "true",
+        "compression": literal({".gz": "gzip", ".zst": "zstd"}.get(path.suffix, "none")),
+        "max_line_size": "16777216",
+    }
+    arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
+    sound = "json_valid(line) AND json_type(line) = 'OBJECT'"
+    cells = [
+        f"CASE WHEN {sound} THEN json_extract_string(line, {literal(_pointer(column))}) END "
+        f"AS {identifier(column)}"
+        for column in wanted_columns(source)
+    ]
+    select = f"SELECT {', '.join(cells)}, NOT ({sound}) AS w_bad "
+    return _view(
+        backend, name, select + f"FROM read_csv({literal(str(path))}, {arguments}) WHERE line IS NOT NULL"
+    )
+
+
+def wanted_columns(source: Source) -> list[str]:
+    """The columns that a source section names, its filter's included, each once."""
+    found: list[str] = []
+    if isinstance(source, EventSource | ItemSource):
+        for value in source.columns.model_dump(exclude_none=True).values():
+            found.extend(value.values() if isinstance(value, dict) else [value])
+    if isinstance(source, ItemSource):
+        found.extend(source.flags)
+    if isinstance(source, AccountSource):
+        found.extend([source.user, *source.keys.values()])
+    if source.filter:
+        found.extend(filter_columns(source.filter))
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def refused(name: str) -> Iterator[None]:
+    """DuckDB's own errors as DataError."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{name}: can't be read: {reason}") from error
+
+
+def _pointer(column: str) -> str:
+    """`column` as a JSON path: a dot goes down into an object."""
+    return "$." + ".".join(f'"{part}"' for part in column.replace('"', "").split("."))
+
+
+def _view(backend: Any, name: str, select: str) -> Any:
+    backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {select}")
+    return backend.table(name)
