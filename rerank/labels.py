@@ -1,0 +1,61 @@
+"""Short labels that stand for candidates within one request. History lines have h1, h2 … (rerank/summary.py).
+
+Up to 26 candidates get single capital letters, which every tokenizer in use holds as one token; more get
+two letters, so that no label is part of another and none is a number that a title could hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from string import ascii_uppercase
+from typing import Any
+
+SINGLE = len(ascii_uppercase)
+"""How many single-token labels there are."""
+
+
+@lru_cache
+def candidate_labels(n: int) -> tuple[str, ...]:
+    """The first n labels: A, B … or, beyond 26, AA, AB … (up to 676). ValueError above that."""
+    if n <= SINGLE:
+        return tuple(ascii_uppercase[:n])
+    if n > SINGLE * SINGLE:
+        raise ValueError(
+            f"{n} labels: at most {SINGLE * SINGLE} candidates fit into one call; lower `window`"
+        )
+    return tuple(a + b for a in ascii_uppercase for b in ascii_uppercase)[:n]
+
+
+@lru_cache
+def order_schema(labels: Sequence[str]) -> dict[str, Any]:
+    """JSON schema of a listwise answer. Flat, without length keywords, the same object for the same labels."""
+    return {
+        "type": "object",
+        "properties": {"order": {"type": "array", "items": {"type": "string", "enum": list(labels)}}},
+        "required": ["order"],
+        "additionalProperties": False,
+    }
+
+
+REASONS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "reasons": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "item": {"type": "string"},
+                    "cites": {"type": "array", "items": {"type": "string"}},
+                    "text": {"type": "string"},
+                },
+                "required": ["item", "cites", "text"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["reasons"],
+    "additionalProperties": False,
+}
+"""JSON schema of an answer with reasons. Labels are plain strings: the same schema serves every request."""
