@@ -1,0 +1,54 @@
+"""What every method takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prompts import Prompt
+from recall.types import Item
+from rerank.config import RankConfig
+from rerank.summary import Summary
+from rerank.types import ChatModel, Deadline, Message, Ranking
+from rerank.wording import messages
+
+
+@dataclass(frozen=True, slots=True)
+class RankTask:
+    """One list to order. `candidates` are in recall order and only those that the model shall see."""
+
+    summary: Summary
+    candidates: tuple[Item, ...]
+    prompt: Prompt
+    platform: str | None = None
+    wish: str | None = None
+    language: str = "en"
+    settings: RankConfig = field(default_factory=RankConfig)
+
+    def ask(self, places: Sequence[int], labels: Sequence[str], *, profile: str = "") -> list[Message]:
+        """The messages about the candidates at these places."""
+        return messages(
+            self.prompt,
+            self.summary,
+            [self.candidates[place] for place in places],
+            labels,
+            platform=self.platform,
+            wish=self.wish,
+            profile=profile,
+            title_chars=self.settings.title_chars,
+            description_chars=self.settings.description_chars,
+        )
+
+
+class Method(Protocol):
+    """A way to ask a model for an order. Never raises for what a model does: the ranking says it."""
+
+    name: str
+    prompt: str
+    """Name of its plain prompt; '' when it asks nothing."""
+    needs: tuple[str, ...]
+    """Fields of Capabilities that must not be False."""
+
+    async def rank(self, task: RankTask, model: ChatModel, deadline: Deadline) -> Ranking:
+        """A permutation of the candidates, with where each place comes from."""
