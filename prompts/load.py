@@ -87,9 +87,7 @@ def _find(name: str, language: str) -> Path:
         ):
             found.append((int(match["version"]), path))
     if not found:
-        raise NotFound(
-            f"prompt {name!r} ({language}): there is none; `whyrec prompts list` shows {len(names())}"
-        )
+        raise NotFound(f"prompt {name!r} ({language}): none such; `whyrec prompts list` shows {len(names())}")
     return max(found)[1]
 
 

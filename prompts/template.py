@@ -48,7 +48,7 @@ def compile_section(
     try:
         tree = ENVIRONMENT.parse(source)
         found = frozenset(_names(tree, slots, where, first_line))
-        return ENVIRONMENT.from_string(tree), found  # type: ignore[arg-type]
+        return ENVIRONMENT.from_string(tree), found
     except TemplateSyntaxError as error:
         raise ConfigError(f"{where}:{first_line + error.lineno - 1}: {error.message}") from error
 

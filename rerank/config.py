@@ -44,7 +44,7 @@ class RankConfig(_Section):
     batch: int = Field(50, ge=1, le=500)
     """Questions that go into one call for log-probabilities."""
     weight: float | None = Field(None, ge=0, le=1)
-    """Share of the model's order in the final one; none given: the fitted weight, else the engine's default."""
+    """Share of the model's order in the final one; none: the fitted weight, else the engine's default."""
     weights: Path | None = None
     """File of fitted weights, as `whyrec fit rank` writes it."""
     cap: int | None = Field(None, ge=0)

@@ -21,15 +21,13 @@ def candidate_labels(n: int) -> tuple[str, ...]:
     if n <= SINGLE:
         return tuple(ascii_uppercase[:n])
     if n > SINGLE * SINGLE:
-        raise ValueError(
-            f"{n} labels: at most {SINGLE * SINGLE} candidates fit into one call; lower `window`"
-        )
+        raise ValueError(f"{n} labels: at most {SINGLE * SINGLE} candidates fit one call; lower `window`")
     return tuple(a + b for a in ascii_uppercase for b in ascii_uppercase)[:n]
 
 
 @lru_cache
 def order_schema(labels: Sequence[str]) -> dict[str, Any]:
-    """JSON schema of a listwise answer. Flat, without length keywords, the same object for the same labels."""
+    """JSON schema of a listwise answer: flat, no length keywords, the same object for the same labels."""
     return {
         "type": "object",
         "properties": {"order": {"type": "array", "items": {"type": "string", "enum": list(labels)}}},

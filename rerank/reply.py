@@ -38,7 +38,7 @@ class Order:
 
 
 def parse_order(text: str, labels: Sequence[str], sent: int | None = None) -> Order:
-    """Read an order of the first `sent` of `labels` (None: all). Never raises; nothing named means named = 0."""
+    """An order of the first `sent` of `labels` (None: all). Never raises; named is 0 if nothing was."""
     known = {label: place for place, label in enumerate(labels[: sent if sent is not None else len(labels)])}
     repairs: Counter[str] = Counter()
     order: list[int] = []
@@ -98,12 +98,10 @@ def _entries(text: str, repairs: Counter[str]) -> list[Any]:
         entries = _list_in(value)
         if entries:
             return entries
-    match = None
-    for match in _KEY.finditer(text):
-        pass
-    if match:
+    keys = list(_KEY.finditer(text))
+    if keys:
         repairs["truncated"] += 1
-        entries, at = [], match.end()
+        entries, at = [], keys[-1].end()
         while part := _ENTRY.match(text, at):
             entries.append(part[1])
             at = part.end()

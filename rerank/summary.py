@@ -1,4 +1,4 @@
-"""A person's history as labelled lines, within a token budget. The only thing that a model learns of a person.
+"""A person's history as labelled lines within a token budget: the only thing a model learns of a person.
 
 Sections, per platform and then over all: what there is, favourite categories and creators by weight, the
 strongest likes, dislikes, the most recent events. Trimmed by one rule: event lines go first, the least worth
@@ -29,7 +29,7 @@ HALF_LIFE_DAYS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`keep` is the order of trimming: higher goes first. `events` is what the line rests on, newest first."""
+    """`keep` is the order of trimming, higher goes first; `events` what the line rests on, newest first."""
 
     label: str
     text: str

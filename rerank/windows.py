@@ -25,7 +25,7 @@ def sliding(n: int, window: int, stride: int) -> list[tuple[int, int]]:
 
 
 def deal(places: Sequence[int], size: int) -> list[list[int]]:
-    """`places` dealt like cards to the fewest groups of at most `size`, so that strong ones rarely meet early."""
+    """`places` dealt like cards to the fewest groups of at most `size`: strong ones rarely meet early."""
     groups = -(-len(places) // size)
     return [list(places[group::groups]) for group in range(groups)]
 

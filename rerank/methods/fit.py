@@ -45,7 +45,7 @@ async def fit(
             window = max(SMALLEST_WINDOW, window // 2)
         else:
             raise ModelError(
-                f"{window} candidates take {spent} tokens of a context of {context}: shorten [rank] title_chars "
-                "or use a model with a longer context",
+                f"{window} candidates take {spent} tokens of a context of {context}: "
+                "lower [rank] title_chars or use a model with a longer context",
                 Cause.CONTEXT,
             )

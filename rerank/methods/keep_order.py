@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank.methods.method import RankTask
+from rerank.methods.method import RankTask, places
 from rerank.types import Cause, ChatModel, Deadline, Ranking
 
 
@@ -19,4 +19,4 @@ class KeepOrder:
 
 def kept(n: int, cause: Cause) -> Ranking:
     """Recall order of n candidates, with the cause."""
-    return Ranking(tuple(range(n)), ("recall",) * n, cause=cause)
+    return Ranking(tuple(range(n)), places(range(n), (), ()), cause=cause)

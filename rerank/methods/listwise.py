@@ -17,7 +17,7 @@ from rerank.labels import candidate_labels, order_schema
 from rerank.methods.asking import FATAL, ask
 from rerank.methods.fit import fit
 from rerank.methods.keep_order import kept
-from rerank.methods.method import RankTask
+from rerank.methods.method import RankTask, places
 from rerank.reply import parse_order, strip_wrapping
 from rerank.types import Call, Cause, ChatModel, Deadline, Message, Ranking
 from rerank.untrusted import clean
@@ -68,11 +68,9 @@ class Listwise:
         if not log.named:
             nothing = kept(n, log.failed or Cause.UNPARSABLE)
             return replace(nothing, calls=tuple(log.calls), repairs=dict(log.repairs))
-        places = tuple(
-            "model" if p in log.named else "filled" if p in log.filled else "recall" for p in order
-        )
+        where = places(order, log.named, log.filled)
         return Ranking(
-            tuple(order), places, calls=tuple(log.calls), repairs=dict(log.repairs), cause=log.failed
+            tuple(order), where, calls=tuple(log.calls), repairs=dict(log.repairs), cause=log.failed
         )
 
 
@@ -100,7 +98,7 @@ async def _run(
 
 async def _window(
     task: RankTask,
-    places: list[int],
+    part: list[int],
     window: int,
     profile: str,
     model: ChatModel,
@@ -110,25 +108,25 @@ async def _window(
     labels = candidate_labels(window)
     reply, call = await ask(
         model,
-        _messages(task, places, profile),
+        _messages(task, part, profile),
         task="rank",
-        max_tokens=_answer_tokens(len(places)),
+        max_tokens=_answer_tokens(len(part)),
         deadline=deadline,
         schema=order_schema(labels),
     )
     log.calls.append(call)
     if reply is None:
         log.fail(call.error)
-        return places, call.error
-    parsed = parse_order(reply.text, labels, len(places))
+        return part, call.error
+    parsed = parse_order(reply.text, labels, len(part))
     log.repairs.update(parsed.repairs)
     if parsed.named == 0:
         cause = Cause.TRUNCATED if reply.truncated else Cause.UNPARSABLE
         log.fail(cause)
-        return places, cause
+        return part, cause
     if reply.truncated:
         log.fail(Cause.TRUNCATED)
-    ordered = [places[position] for position in parsed.order]
+    ordered = [part[position] for position in parsed.order]
     log.named.update(ordered[: parsed.named])
     log.filled.update(ordered[parsed.named :])
     return ordered, None
@@ -150,8 +148,8 @@ async def _profile(task: RankTask, model: ChatModel, deadline: Deadline, log: _L
     return clean(strip_wrapping(reply.text, Counter()), PROFILE_CHARS)
 
 
-def _messages(task: RankTask, places: Sequence[int], profile: str) -> list[Message]:
-    return task.ask(places, candidate_labels(max(len(places), 1)), profile=profile)
+def _messages(task: RankTask, part: Sequence[int], profile: str) -> list[Message]:
+    return task.ask(part, candidate_labels(max(len(part), 1)), profile=profile)
 
 
 def _answer_tokens(n: int) -> int:

@@ -16,7 +16,7 @@ from recall.errors import ModelError
 from rerank.labels import SINGLE, candidate_labels
 from rerank.methods.fit import fit
 from rerank.methods.keep_order import kept
-from rerank.methods.method import RankTask
+from rerank.methods.method import RankTask, places
 from rerank.methods.scoring import score_labels
 from rerank.types import Call, Cause, ChatModel, Deadline, Message, Ranking
 from rerank.windows import aggregate, deal, orders
@@ -58,8 +58,8 @@ class Logits:
             return replace(nothing, calls=tuple(log.calls), repairs=dict(repairs))
         if unseen := len(log.asked - log.named):
             repairs["missing"] = unseen
-        places = tuple("model" if p in log.named else "filled" if p in log.asked else "recall" for p in order)
-        return Ranking(tuple(order), places, calls=tuple(log.calls), repairs=dict(repairs), cause=log.cause)
+        where = places(order, log.named, log.asked)
+        return Ranking(tuple(order), where, calls=tuple(log.calls), repairs=dict(repairs), cause=log.cause)
 
 
 async def _tournament(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from prompts import Prompt
 from recall.types import Item
@@ -39,6 +39,14 @@ class RankTask:
             title_chars=self.settings.title_chars,
             description_chars=self.settings.description_chars,
         )
+
+
+Place = Literal["model", "filled", "recall"]
+
+
+def places(order: Sequence[int], named: Collection[int], asked: Collection[int]) -> tuple[Place, ...]:
+    """Where each place of an order comes from: named by the model, asked about but not named, never asked."""
+    return tuple("model" if p in named else "filled" if p in asked else "recall" for p in order)
 
 
 class Method(Protocol):

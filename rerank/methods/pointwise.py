@@ -13,7 +13,7 @@ from dataclasses import replace
 from recall.errors import ModelError
 from rerank.methods.fit import fit
 from rerank.methods.keep_order import kept
-from rerank.methods.method import RankTask
+from rerank.methods.method import RankTask, places
 from rerank.methods.scoring import score_labels
 from rerank.summary import EMPTY
 from rerank.types import Cause, ChatModel, Deadline, LabelScores, Ranking
@@ -61,10 +61,10 @@ class Pointwise:
         if len(final) < n and cause is None:
             repairs["missing"] += n - len(final)
         order = sorted(range(n), key=lambda place: -final.get(place, -math.inf))
-        unasked = "recall" if cause else "filled"
+        asked = final if cause else order
         return Ranking(
             tuple(order),
-            tuple("model" if place in final else unasked for place in order),  # type: ignore[arg-type]
+            places(order, final, asked),
             scores=tuple(final.get(place, -math.inf) for place in order),
             calls=tuple(calls),
             repairs=dict(repairs),

@@ -1,0 +1,108 @@
+"""A reason without a model: the sentence of the source that brought the item, over the events behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from recall.types import DISLIKE, Because, Event, History, Item
+from rerank.types import Evidence, Reason
+from rerank.untrusted import clean
+from rerank.verbs import Language, verb
+
+TITLE_CHARS, SHOWN = 80, 2
+"""Longer titles are cut; so many events are named at most."""
+
+_EN = {
+    "events": "Because you {did}.",
+    "item-to-item": "Close to what you had before: you {did}.",
+    "transitions": "It often comes next for people with a history like this: you {did}.",
+    "content": "It resembles what you had before: you {did}.",
+    "popular": "It is popular{there}: {n} people had it.",
+    "popular-uncounted": "It is popular{there}.",
+    "recent-on-platform": "It is popular{there} at the moment.",
+    "nothing": "It fits your history as a whole.",
+}
+_ZH = {
+    "events": "因为你{did}。",
+    "item-to-item": "与你接触过的内容相近：你{did}。",
+    "transitions": "有类似记录的人接下来常会选择它：你{did}。",
+    "content": "与你接触过的内容相似：你{did}。",
+    "popular": "它{there}很受欢迎：有 {n} 人接触过。",
+    "popular-uncounted": "它{there}很受欢迎。",
+    "recent-on-platform": "它最近{there}很受欢迎。",
+    "nothing": "它与你的整体记录相符。",
+}
+_POPULAR = ("popular", "recent-on-platform")
+
+
+def template_reason(
+    because: Because,
+    item: Item,
+    history: History,
+    items: Mapping[str, Item],
+    *,
+    language: Language = "en",
+    platform: str | None = None,
+    floor: float = 0.0,
+    silent: Sequence[str] = (),
+) -> Reason:
+    """The reason of `because.source`, citing at most two of its events, strongest first.
+
+    Named are only likes and neutral events of this history whose item is in `items`, whose confidence is
+    `floor` or more and whose platform is not `silent`; where none is left, and the source is no popularity,
+    the sentence claims nothing but the fit. `platform` is the asking one, to which popularity refers.
+    """
+    words = _ZH if language == "zh" else _EN
+    if because.source in _POPULAR:
+        return _popular(because, item, words, language, None if platform in silent else platform)
+    known = {event.id: event for event in history.events}
+    shown: dict[str, Event] = {}
+    for event_id, share in sorted(because.events, key=lambda pair: -pair[1]):
+        event = known.get(event_id)
+        usable = event is not None and event.polarity != DISLIKE and event.item in items
+        if usable and event and share > 0 and event.confidence >= floor and event.platform not in silent:
+            shown.setdefault(event.item, event)
+    events = list(shown.values())[:SHOWN]
+    if not events:
+        return Reason(words["nothing"], (), "template", True)
+    did = ("，又" if language == "zh" else " and ").join(_did(event, items, language) for event in events)
+    text = words.get(because.source, words["events"]).format_map({"did": did})
+    return Reason(text, tuple(event_evidence(event, items) for event in events), "template", True)
+
+
+def event_evidence(event: Event, items: Mapping[str, Item], label: str = "") -> Evidence:
+    """A pointer to one event, with its item's title for a person to read."""
+    known = items.get(event.item)
+    return Evidence(
+        kind="event",
+        label=label,
+        text=clean(known.title, TITLE_CHARS) if known else event.item,
+        event=event.id,
+        item=event.item,
+        platform=event.platform,
+        time=event.time,
+        type=event.type,
+        value=event.value,
+        polarity=event.polarity,
+    )
+
+
+def _did(event: Event, items: Mapping[str, Item], language: Language) -> str:
+    title, platform = clean(items[event.item].title, TITLE_CHARS), clean(event.platform, 40)
+    if language == "zh":
+        return f"在 {platform} {verb(event, language)}《{title}》"
+    return f"{verb(event, language)} “{title}” on {platform}"
+
+
+def _popular(
+    because: Because, item: Item, words: Mapping[str, str], language: Language, platform: str | None
+) -> Reason:
+    shown = clean(platform, 40) if platform else ""
+    there = "" if not shown else f"在 {shown} " if language == "zh" else f" on {shown}"
+    source = because.source
+    if source == "popular" and not because.popularity:
+        source = "popular-uncounted"
+    text = words[source].format_map({"there": there, "n": because.popularity or 0})
+    counted = "" if because.popularity is None else str(because.popularity)
+    fact = Evidence("fact", "", f"{because.source} {counted}".strip(), item=item.id, platform=platform)
+    return Reason(text, (fact,), "template", True)
