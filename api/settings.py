@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.errors import ConfigError
+from recall.store.config import StoreConfig
+from recall.train_config import TrainConfig
+from rerank.config import RankConfig, ReasonsConfig
 
 DEFAULT_FILE = Path("whyrec.toml")
 _PREFIX = "WHYREC_"
@@ -51,6 +54,10 @@ class Settings(BaseSettings):
     """Folder of builds, artefacts and the SQLite store (recall/workspace.py); absolute once loaded."""
     platforms: dict[str, PlatformConfig] = {}
     merge: MergeConfig = MergeConfig()
+    train: TrainConfig = TrainConfig()
+    store: StoreConfig = StoreConfig()
+    rank: RankConfig = RankConfig()
+    reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()
 
     _root: Path = PrivateAttr(default_factory=Path.cwd)

@@ -51,6 +51,8 @@ class Entry:
 
 COMMANDS: tuple[Entry, ...] = (
     Entry("ingest", "api.cli.ingest:ingest", DATA, "Merge the platforms' data into one build."),
+    Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
+    Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
 )
 """In the order of the help page. A line goes in together with its module, for example:
 Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data.")."""

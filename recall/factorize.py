@@ -1,0 +1,92 @@
+"""Item factors by implicit's ALS, in a fresh instance, with checks where implicit has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recall.errors import ConfigError, DataError
+from recall.foldin import gram
+from recall.topk import FactorIndex
+from recall.train_config import TrainConfig
+
+
+def training_rows(matrix: csr_matrix, config: TrainConfig) -> csr_matrix:
+    """float32 copy without the items and then the rows that have too few interactions; the shape stays."""
+    kept = matrix.astype(np.float32, copy=True)
+    for axis, least in ((0, config.min_item_people), (1, config.min_person_items)):
+        if least > 1:
+            kept.data[~_enough(kept, axis, least)] = 0
+            kept.eliminate_zeros()
+    return kept
+
+
+def _enough(matrix: csr_matrix, axis: int, least: int) -> np.ndarray:
+    """bool for each stored entry: whether its column (axis 0) or row (axis 1) has enough entries."""
+    if axis == 0:
+        enough: np.ndarray = (np.bincount(matrix.indices, minlength=matrix.shape[1]) >= least)[matrix.indices]
+        return enough
+    counts = np.diff(matrix.indptr)
+    return np.repeat(counts >= least, counts)
+
+
+def factorize(
+    matrix: csr_matrix, config: TrainConfig, on_iteration: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """float32[items × factors] of a matrix with people in rows; zeros for items without interactions.
+
+    Loads implicit, whose BLAS runs on one thread while implicit's own threads work. Meant for a process of
+    its own: implicit may end the process when it meets what it did not expect.
+    """
+    import implicit
+    from threadpoolctl import threadpool_limits
+
+    rows = training_rows(matrix, config)
+    if rows.nnz == 0:
+        raise DataError(
+            "no interaction is left to train on: see the build's report, or lower [train] min_person_items "
+            "and min_item_people"
+        )
+    cuda = bool(implicit.gpu.HAS_CUDA)
+    if config.device == "cuda" and not cuda:
+        raise ConfigError('[train] device "cuda": implicit has no CUDA here; use "auto" or "cpu"')
+    shared = {
+        "factors": config.factors,
+        "regularization": config.regularization,
+        "alpha": config.alpha,
+        "iterations": config.iterations,
+        "random_state": config.seed,
+    }
+
+    def count(iteration: int, *_: object) -> None:
+        if on_iteration:
+            on_iteration(iteration + 1, config.iterations)
+
+    with threadpool_limits(1, user_api="blas"):
+        if cuda and config.device != "cpu":
+            model = implicit.gpu.als.AlternatingLeastSquares(**shared)
+        else:
+            model = implicit.cpu.als.AlternatingLeastSquares(**shared, num_threads=config.threads)
+        model.fit(rows, show_progress=False, callback=count)
+        factors = model.item_factors
+    found = np.asarray(factors if isinstance(factors, np.ndarray) else factors.to_numpy(), np.float32)
+    if found.shape != (matrix.shape[1], config.factors) or not np.isfinite(found).all():
+        raise DataError(
+            f"implicit gave factors of shape {found.shape} or not finite for {matrix.shape[1]} items; raise "
+            "[train] regularization, and look for extreme weights in the build's report"
+        )
+    found[np.bincount(rows.indices, minlength=matrix.shape[1]) == 0] = 0
+    return found
+
+
+def als_arrays(factors: np.ndarray, config: TrainConfig) -> Mapping[str, np.ndarray]:
+    """What the artefact keeps for the recaller `als`: factors by item row and by norm, YᵀY + λI, alpha."""
+    return {
+        "factors": factors,
+        "known": factors.any(axis=1),
+        "gram": gram(factors, config.regularization),
+        "alpha": np.array([config.alpha], np.float32),
+        **FactorIndex.build(factors, half=config.half).arrays(),
+    }

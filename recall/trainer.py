@@ -1,0 +1,109 @@
+"""The process that trains: loads a build, fits every recaller, writes one artefact.
+
+It holds the trainers' lock for as long as it writes and ends with its parent, whatever ends that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import numpy as np
+
+from recall.artefact import write_artefact
+from recall.dataset import Dataset
+from recall.errors import ArtefactError, WhyrecError
+from recall.factorize import als_arrays, factorize
+from recall.generations import Generations
+from recall.train_config import TrainConfig
+from recall.workspace import Workspace
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progress: Progress) -> str:
+    """Train on a build and write an artefact, not yet current; returns its name."""
+    from recall.recallers import RECALLERS
+
+    started = time.monotonic()
+    progress("reading the build", 0, 1)
+    dataset = Dataset.load(build)
+    factors = factorize(dataset.matrix, config, lambda done, all: progress("factorizing", done, all))
+    arrays = {"als": als_arrays(factors, config)}
+    fitted = [recaller for recaller in RECALLERS.values() if hasattr(recaller, "fit")]
+    for done, recaller in enumerate(fitted):
+        progress(f"fitting {recaller.name}", done, len(fitted))
+        arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
+    progress("writing", 0, 1)
+    known = int(np.count_nonzero(arrays["als"]["known"]))
+    with workspace.models.new("als") as part:
+        manifest = {
+            "build": dataset.build,
+            "reference_time": dataset.reference_time,
+            "trained": int(time.time()),
+            "config": config.model_dump(),
+            "versions": {name: version(name) for name in ("whyrec", "implicit", "numpy", "scipy")},
+            "platforms": dataset.platforms,
+            "figures": {
+                "people": len(dataset.persons),
+                "items": len(dataset.items),
+                "items_with_factors": known,
+                "interactions": int(dataset.matrix.nnz),
+                "seconds": round(time.monotonic() - started, 3),
+            },
+        }
+        write_artefact(part, manifest=manifest, items=dataset.items, listed=dataset.listed, arrays=arrays)
+    return part.stem
+
+
+@contextmanager
+def training_lock(models: Generations, *, wait_for_it: bool) -> Iterator[None]:
+    """Held by one trainer of a workspace; the kernel frees it when the process ends, however it ends."""
+    models.folder.mkdir(parents=True, exist_ok=True)
+    with (models.folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait_for_it else fcntl.LOCK_NB))
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read(20).strip() or "unknown"
+            raise ArtefactError(
+                f"{models.folder}: another training is at work (process {holder}); wait for it with --wait"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def work(pipe: Connection, folder: Path, build: Path, config: TrainConfig, wait_for_it: bool) -> None:
+    """Entry of the process. Sends ("progress", …) tuples, then ("done", name) or ("error", kind, text)."""
+    _end_with_parent()
+    workspace = Workspace(folder)
+    try:
+        with training_lock(workspace.models, wait_for_it=wait_for_it):
+            workspace.models.sweep()
+            name = fit_artefact(workspace, build, config, lambda *step: pipe.send(("progress", *step)))
+        pipe.send(("done", name))
+    except WhyrecError as error:
+        pipe.send(("error", type(error).__name__, str(error)))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
