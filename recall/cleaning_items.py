@@ -30,7 +30,7 @@ STAGED = {
     "cut": "boolean",
     "reason": "string",
 }
-"""The columns of cleaned catalogue rows. `external_ids`: KIND<unit separator>VALUE; `cut`: title shortened."""
+"""The columns of cleaned catalogue rows. `external_ids`: KIND<unit separator>VALUE; `cut`: was shortened."""
 
 MAX_TEXT = 20_000
 """Characters of a description that are kept."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from recall.cleaning import SET_ASIDE, clean_events
 from recall.cleaning_items import clean_items
 from recall.config import EventSource, ItemSource
 from recall.errors import DataError
+from recall.sources.connection import literal
 from recall.sources.csv_header import csv_columns
-from recall.sources.csv_scan import Bad, scan
+from recall.sources.csv_scan import Bad, Chunk, scan
 from recall.sources.files import Fingerprint, SourceFile
 from recall.sources.lines import WITHHELD, count_lines, read_lines, redacted_csv, redacted_row, shown
 from recall.sources.raw import csv_view, format_of, jsonl_view, parquet_view, refused
@@ -140,6 +141,8 @@ class _Staging:
         self.path: Path = file.path
         self.format = format_of(file.path, file.source)
         self.columns: tuple[str, ...] = ()
+        self.first = 1
+        """The line (or number) of the first row."""
         self.bad: list[Bad] = []
         self.spans: np.ndarray | None = None
         """int64 [2, rows]: first and last line of each row, where it is not simply one line each."""
@@ -153,15 +156,14 @@ class _Staging:
         summary = self.backend.raw_sql(
             f"SELECT reason, count(*), {'max(time)' if self.file.kind == 'events' else 'NULL'}, "
             f"{'count(*) FILTER (cut)' if self.file.kind == 'items' else '0'} "
-            f"FROM read_parquet('{rows}') GROUP BY reason"
+            f"FROM read_parquet({literal(str(rows))}) GROUP BY reason"
         ).fetchall()
         reasons = {reason: count for reason, count, _, _ in summary if reason}
         good = [row for row in summary if row[0] is None]
         total = sum(row[1] for row in summary)
-        offset = self._offset(total)
         if self.spans is not None:
             np.save(self.part / "lines.npy", self.spans)
-        rejects = self._rejects(rows, reasons, offset)
+        rejects = self._rejects(rows, reasons)
         pq.write_table(rejects, self.part / "rejects.parquet", compression="zstd")
         for problem in self.bad:
             reasons[problem.reason] = reasons.get(problem.reason, 0) + 1
@@ -172,7 +174,7 @@ class _Staging:
             read=total + len(self.bad),
             reasons=dict(sorted(reasons.items())),
             latest=good[0][2] if good else None,
-            offset=offset,
+            offset=self.first if self.spans is None else None,
             cut=good[0][3] if good else 0,
         )
 
@@ -183,29 +185,54 @@ class _Staging:
         assert isinstance(source, ItemSource)
         return clean_items(raw, source, self.file.platform, self.file.name, self.max_title)
 
-    def _write(self, raw: Any) -> None:
+    def _write(self, raw: Any, clean: Any = None) -> None:
+        clean = self._clean(raw) if clean is None else clean
         with refused(self.file.name):
-            self._clean(raw).to_parquet(self.part / "rows.parquet", compression="zstd")
+            clean.to_parquet(self.part / "rows.parquet", compression="zstd")
 
     def _text(self) -> None:
         """CSV or JSON lines: at full speed if every row is sound, else through the scanner."""
         source = self.file.source
         if self.format == "csv":
             self.columns = csv_columns(self.path, source, self.file.name)
+            self.first = 2 if source.header else 1
         if source.encoding == "utf-8":
+            view = self._view(self.path, header=source.header)
+            clean = self._clean(view)  # a missing column or a wrong filter is no matter of broken rows
             try:
-                self._write(self._view(self.path, header=source.header))
-                return
+                self._write(view, clean)
+                if self._complete():
+                    return
             except DataError:
-                if not self._scannable():
-                    raise
-        self._write(self._view(self._repaired(), header=False))
+                pass  # the scanner finds what is broken
+        clean_copy = self._repaired()
+        self._write(self._view(clean_copy, header=False))
+        clean_copy.unlink()
+        assert self.spans is not None
+        if self._count() != self.spans.shape[1]:
+            raise DataError(f"{self.file.name}: {self.spans.shape[1]} sound rows, but {self._count()} read")
+        self._simplify()
 
-    def _scannable(self) -> bool:
-        """A missing column or a filter that is wrong is no matter of broken rows."""
-        view = self._view(self.path, header=self.file.source.header)
-        self._clean(view)
+    def _count(self) -> int:
+        return int(pq.ParquetFile(self.part / "rows.parquet").metadata.num_rows)
+
+    def _complete(self) -> bool:
+        """Whether DuckDB read every record: as many rows as lines, or as many as the scanner finds."""
+        if count_lines(self.path) == self._count() + self.first - 1:
+            return True
+        chunks = list(self._scan())
+        if any(chunk.bad for chunk in chunks) or sum(len(c.first) for c in chunks) != self._count():
+            return False
+        self.spans = _spans(chunks)
+        self._simplify()
         return True
+
+    def _simplify(self) -> None:
+        """No table of lines where row r simply stands on line r + first."""
+        if self.spans is not None and np.array_equal(
+            self.spans[0], np.arange(self.spans.shape[1]) + self.first
+        ):
+            self.spans = None
 
     def _view(self, path: Path, *, header: bool) -> Any:
         source = self.file.source
@@ -216,47 +243,32 @@ class _Staging:
     def _repaired(self) -> Path:
         """A copy of the file with its sound records only; notes the broken ones and everyone's lines."""
         clean = self.part / ("sound.csv" if self.format == "csv" else "sound.jsonl")
-        spans: list[np.ndarray] = []
+        found: list[Chunk] = []
         with clean.open("wb") as out:
             for chunk in self._scan():
                 out.write(chunk.clean)
-                spans.append(np.stack([chunk.first, chunk.last]))
+                found.append(replace(chunk, clean=b""))
                 self.bad.extend(chunk.bad)
-        self.spans = np.concatenate(spans, axis=1)
+        self.spans = _spans(found)
         return clean
 
-    def _scan(self) -> Iterator[Any]:
+    def _scan(self) -> Iterator[Chunk]:
         csv = self.format == "csv"
         source = self.file.source if csv else self.file.source.model_copy(update={"quote": ""})
         return scan(self.path, source, len(self.columns), header=csv and source.header)
 
-    def _offset(self, rows: int) -> int | None:
-        """Row → line by adding a number; otherwise `spans` is filled, for text files."""
-        (self.part / "sound.csv").unlink(missing_ok=True)
-        (self.part / "sound.jsonl").unlink(missing_ok=True)
-        if self.format == "parquet":
-            return 1
-        first = 2 if self.format == "csv" and self.file.source.header else 1
-        if self.spans is None:
-            if count_lines(self.path) == rows + first - 1:
-                return first
-            self.spans = np.concatenate([np.stack([c.first, c.last]) for c in self._scan()], axis=1)
-        if np.array_equal(self.spans[0], np.arange(self.spans.shape[1]) + first):
-            self.spans = None
-            return first
-        return None
-
-    def _rejects(self, rows: Path, reasons: Mapping[str, int], offset: int | None) -> pa.Table:
+    def _rejects(self, rows: Path, reasons: Mapping[str, int]) -> pa.Table:
         found: list[tuple[int, int, str]] = [(bad.first, bad.last, bad.reason) for bad in self.bad]
         numbers: dict[int, int] = {}
         if reasons:
             marked = self.backend.raw_sql(
-                f"SELECT file_row_number, reason FROM read_parquet('{rows}', file_row_number = true) "
-                "WHERE reason IS NOT NULL"
+                "SELECT file_row_number, reason FROM "
+                f"read_parquet({literal(str(rows))}, file_row_number = true) WHERE reason IS NOT NULL"
             ).fetchall()
             for number, reason in marked:
-                first = number + offset if offset is not None else int(self._spans()[0][number])
-                last = first if offset is not None else int(self._spans()[1][number])
+                first = last = number + self.first
+                if self.spans is not None:
+                    first, last = self.spans[:, number].tolist()
                 numbers[first] = number
                 found.append((first, last, reason))
         raw = self._raw({first: last for first, last, _ in found}, numbers)
@@ -274,10 +286,6 @@ class _Staging:
             },
             schema=REJECTS,
         )
-
-    def _spans(self) -> np.ndarray:
-        assert self.spans is not None
-        return self.spans
 
     def _raw(self, wanted: Mapping[int, int], numbers: Mapping[int, int]) -> dict[int, str]:
         """The raw rows by their first line (or number), with key columns redacted."""
@@ -306,3 +314,9 @@ class _Staging:
                 result[numbers[offset + position]] = redacted_row(row, self.redact)
             position += len(batch)
         return result
+
+
+def _spans(chunks: list[Chunk]) -> np.ndarray:
+    """int64 [2, rows]: first and last line of each record."""
+    parts = [np.stack([chunk.first, chunk.last]) for chunk in chunks]
+    return np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)

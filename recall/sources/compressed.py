@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,7 +17,7 @@ def open_bytes(path: Path) -> BinaryIO:
     if path.suffix == ".zst":
         import zstandard
 
-        return cast(BinaryIO, zstandard.open(path, "rb"))
+        return io.BufferedReader(cast(io.RawIOBase, zstandard.open(path, "rb")))
     return path.open("rb")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from recall.config import AccountSource, EventSource, ItemSource, Source
 from recall.errors import DataError
-from recall.sources.compressed import plain_suffix
+from recall.sources.compressed import open_bytes, plain_suffix
 from recall.sources.connection import identifier, literal
 from recall.sources.filters import filter_columns
 
@@ -45,6 +45,7 @@ def csv_view(
         "strict_mode": "true",
         "compression": literal({".gz": "gzip", ".zst": "zstd"}.get(path.suffix, "none")),
         "max_line_size": "16777216",
+        "new_line": _line_end(path),
     }
     arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
     return _view(backend, name, f"SELECT * FROM read_csv({literal(str(path))}, {arguments})")
@@ -70,6 +71,7 @@ def jsonl_view(backend: Any, name: str, path: Path, source: Source) -> Any:
         "strict_mode": "true",
         "compression": literal({".gz": "gzip", ".zst": "zstd"}.get(path.suffix, "none")),
         "max_line_size": "16777216",
+        "new_line": _line_end(path),
     }
     arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
     sound = "json_valid(line) AND json_type(line) = 'OBJECT'"
@@ -109,6 +111,12 @@ def refused(name: str) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{name}: can't be read: {reason}") from error
+
+
+def _line_end(path: Path) -> str:
+    """The first line's end. Left to itself DuckDB may take a carriage return in a quoted field for one."""
+    with open_bytes(path) as file:
+        return "'\\r\\n'" if file.readline(1 << 16).endswith(b"\r\n") else "'\\n'"
 
 
 def _pointer(column: str) -> str:
