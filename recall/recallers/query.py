@@ -1,0 +1,75 @@
+"""A recaller's question and answer in integer rows; these rows never leave recall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ANY = -1
+"""Platform row of a query that asks for no platform in particular, and of events from an unknown one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """A history (parallel arrays, newest first, h ≥ 0 events) and what may be proposed.
+
+    Items of the history are rows of the artefact (events of unknown items were dropped before). Every
+    recaller proposes only rows that are allowed and not excluded.
+    """
+
+    items: np.ndarray
+    """int32[h]"""
+    weights: np.ndarray
+    """float32[h]: an event's weight times its confidence; finite, never negative; 0 for a dislike."""
+    polarity: np.ndarray
+    """int8[h]: recall.types.LIKE, NEUTRAL, DISLIKE"""
+    times: np.ndarray
+    """int64[h]: UTC seconds"""
+    platforms: np.ndarray
+    """int8[h]: platform rows, ANY where unknown"""
+    platform: int = ANY
+    """Row of the platform that asks."""
+    as_of: int = 0
+    """UTC seconds."""
+    exclude: np.ndarray | None = None
+    """int32, sorted, unique: rows never to be proposed (None: none)."""
+    allowed: np.ndarray | None = None
+    """bool[items]: rows that may be proposed (None: all)."""
+
+    def liked(self, last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in the history of the newest like of each item, newest first (at most `last`), and their items."""
+        positions = np.flatnonzero((self.polarity > 0) & (self.weights > 0))
+        items = self.items[positions]
+        first = np.unique(items, return_index=True)[1]
+        first.sort()
+        if last is not None:
+            first = first[:last]
+        return positions[first], items[first]
+
+    def open_rows(self, rows: np.ndarray) -> np.ndarray:
+        """bool mask over `rows`: allowed and not excluded."""
+        keep = np.ones(len(rows), bool) if self.allowed is None else self.allowed[rows]
+        if self.exclude is not None and len(self.exclude):
+            at = np.searchsorted(self.exclude, rows)
+            at[at == len(self.exclude)] = 0
+            keep = keep & (self.exclude[at] != rows)
+        return keep
+
+
+def empty_scores() -> tuple[np.ndarray, np.ndarray]:
+    """The answer of a source that has nothing to say."""
+    return np.empty(0, np.int32), np.empty(0, np.float32)
+
+
+def best(rows: np.ndarray, scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The n best of parallel arrays, best first; equal scores by row, so that results are reproducible."""
+    n = max(0, min(n, len(rows)))
+    if n == 0:
+        return empty_scores()
+    if n < len(rows):
+        threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
+        keep = np.flatnonzero(scores >= threshold)
+        rows, scores = rows[keep], scores[keep]
+    order = np.lexsort((rows, -scores))[:n]
+    return rows[order].astype(np.int32, copy=False), scores[order].astype(np.float32, copy=False)
