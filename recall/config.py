@@ -235,15 +235,6 @@ class ItemSource(Source):
     """Attributes that are the same for every row and that no column gives."""
 
 
-class AccountSource(Source):
-    """Rows of a platform's users with keys that other platforms may share; only salted hashes are kept."""
-
-    user: str
-    """Column of the platform's user id."""
-    keys: dict[Literal["email", "phone", "key"], str]
-    """Kind of key → column. E-mails and phone numbers are normalised before hashing."""
-
-
 class PlatformConfig(_Section):
     """[platforms.NAME]: one source of interactions."""
 
@@ -253,8 +244,6 @@ class PlatformConfig(_Section):
     """Who did what when."""
     items: tuple[ItemSource, ...] = ()
     """Its catalogue; items that only events name have no title."""
-    accounts: tuple[AccountSource, ...] = ()
-    """Keys of its users, for linking persons."""
     events_per_day: int = Field(1000, ge=1)
     """A person with more events on one UTC day is a bot: all of that person's events here are set aside."""
 
@@ -262,8 +251,6 @@ class PlatformConfig(_Section):
 class MergeConfig(_Section):
     """[merge]: how interactions are made from events."""
 
-    engine: Literal["duckdb", "spark"] = "duckdb"
-    """Where the expressions run; 'spark' needs the extra of that name."""
     memory_limit: str = Field("1GB", pattern=r"^\d+(MB|GB)$")
     """DuckDB's limit; larger inputs spill to the workspace."""
     threads: int = Field(0, ge=0)
@@ -282,8 +269,6 @@ class MergeConfig(_Section):
     """More rejected rows than this, over all sources together or in one platform's, stops the build."""
     max_title: int = Field(500, ge=10)
     """Longer titles are cut here and counted."""
-    live: bool = True
-    """Whether events that came in over HTTP are merged too."""
     keep_builds: int = Field(3, ge=1)
     """Older builds are removed."""
 

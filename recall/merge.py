@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recall.config import MergeConfig, PlatformConfig
 from recall.errors import DataError
-from recall.merge_build import Build
-from recall.merge_links import link
+from recall.merge_build import Build, Linker
+from recall.merge_limits import check_rejects
+from recall.merge_links import own_links, sorted_links
 from recall.merge_stage import (
     Stage,
     known_fingerprint,
@@ -28,11 +31,20 @@ from recall.merge_stage import (
 )
 from recall.report import BuildReport, totals
 from recall.sources.connection import connect
+from recall.sources.database import fetch
 from recall.sources.files import SourceFile, expand, fingerprint
 from recall.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how many of its parts are done, and of how many."""
+
+
+class Consent(Protocol):
+    """Which of a person's platforms are trained together."""
+
+    def groups(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
+        """Maximal sets of `platforms` that consent to each other; the first is group 0."""
+
 
 _STEPS = ("duplicates", "links", "events", "interactions", "catalogue", "rejects")
 
@@ -50,17 +62,18 @@ class Inputs:
 def ingest(
     inputs: Inputs,
     workspace: Workspace,
-    ledger: Any = None,
-    consent: Any = None,
+    linker: Linker | None = None,
+    consent: Consent | None = None,
     *,
     now: int,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Read what changed, merge everything, make the build current and return its report.
 
-    `now` (UTC seconds) is the clock that times are checked against. DataError when a source can't be read,
-    TooManyRejects when more rows than the configuration allows are unusable; then the build that was current
-    before stays so.
+    `now` (UTC seconds) is the clock that times are checked against. Without a `linker` every account is a
+    person and every listing an item of its own; without `consent` a person's platforms all serve each
+    other. DataError when a source can't be read, TooManyRejects when more rows than the configuration
+    allows are unusable; then the build that was current before stays so.
     """
     report = progress or (lambda step, done, total: None)
     if not any(platform.events for platform in inputs.platforms.values()):
@@ -71,12 +84,12 @@ def ingest(
         with connect(inputs.merge, workspace.folder / "spill") as backend:
             stages = _stage(inputs, workspace.folder / "staged", backend, report)
             latest = now + inputs.merge.future_hours * 3600
-            _check_rejects(stages, inputs.merge)
+            check_rejects(stages, inputs.merge.max_reject_share)
             with workspace.builds.new("data") as part:
                 build = Build(backend, part, stages, inputs.platforms, inputs.merge, latest)
                 done = iter(range(len(_STEPS)))
                 tables = build.write(
-                    lambda accounts, listings: link(accounts, listings, ledger),
+                    linker or _own,
                     lambda links: _groups(links, consent),
                     lambda step: report(step, next(done), len(_STEPS)),
                 )
@@ -105,6 +118,8 @@ def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list
 
 
 def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> Stage:
+    if file.path is None:
+        file = replace(file, path=fetch(file.source, inputs.root, staged / f"{file.key}.parquet", file.name))
     assert file.path is not None
     found = fingerprint(file.path, known_fingerprint(staged, file))
     settings = settings_hash(file, {"max_title": inputs.merge.max_title})
@@ -112,10 +127,6 @@ def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> 
     if known := load_stage(folder, file):
         return replace(known, reused=True)
     return make_stage(backend, folder, file, found, max_title=inputs.merge.max_title)
-
-
-def _check_rejects(stages: list[Stage], config: MergeConfig) -> None:
-    """TooManyRejects with the commonest reasons and an example of each."""
 
 
 def _check_counts(result: BuildReport) -> None:
@@ -128,8 +139,26 @@ def _check_counts(result: BuildReport) -> None:
         )
 
 
-def _groups(links: pa.Table, consent: Any) -> pa.Table | None:
-    return None
+def _own(accounts: pa.Table, listings: pa.Table) -> pa.Table:
+    return sorted_links(own_links(accounts, "person", "user"), own_links(listings, "item", "listing"))
+
+
+def _groups(links: pa.Table, consent: Consent | None) -> pa.Table | None:
+    """(person, platform, group) of the persons whose platforms are not all of one group."""
+    if consent is None:
+        return None
+    mine: dict[str, set[str]] = defaultdict(set)
+    people = links.filter(pc.equal(links["kind"], "person"))
+    for person, platform in zip(people["target"].to_pylist(), people["platform"].to_pylist(), strict=True):
+        mine[person].add(platform)
+    rows: list[tuple[str, str, int]] = []
+    for person, platforms in mine.items():
+        groups = consent.groups(person, sorted(platforms))
+        if groups != [frozenset(platforms)]:
+            rows += [(person, name, number) for number, group in enumerate(groups) for name in sorted(group)]
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+    schema = pa.schema([("person", pa.string()), ("platform", pa.string()), ("group", pa.int32())])
+    return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
 
 
 def _manifest(result: BuildReport, inputs: Inputs, stages: list[Stage], now: int) -> dict[str, Any]:
@@ -155,9 +184,11 @@ def _forget(staged: Path, stages: list[Stage]) -> None:
     import shutil
 
     used = {stage.folder.name for stage in stages}
-    for folder in staged.iterdir():
-        if folder.name not in used:
-            shutil.rmtree(folder, ignore_errors=True)
+    for entry in staged.iterdir():
+        if entry.is_file():
+            entry.unlink()
+        elif entry.name not in used:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from recall import merge_catalogue as catalogue
 from recall import merge_events as steps
-from recall.cleaning import DUPLICATES, SET_ASIDE
+from recall.cleaning import DUPLICATES, SET_ASIDE, STAGED
+from recall.cleaning_items import STAGED as STAGED_ITEMS
 from recall.config import MergeConfig, PlatformConfig
 from recall.merge_stage import Stage
 from recall.report import FileCount
@@ -228,8 +229,20 @@ def _sql_type(kind: pa.DataType) -> str:
 
 def _scan(kind: str, stages: Sequence[tuple[int, Stage]], *, numbered: bool = False) -> str:
     extra = ", filename = true, file_row_number = true" if numbered else ""
+    if not stages:
+        return _nothing(kind)
     paths = ", ".join(literal(str(stage.rows)) for _, stage in stages)
     return f"read_parquet([{paths}]{extra})"
+
+
+def _nothing(kind: str) -> str:
+    """No row of the staged columns: DuckDB reads no empty list of files."""
+    types = {"string": "VARCHAR", "float64": "DOUBLE", "int64": "BIGINT", "int32": "INTEGER"}
+    types |= {"int8": "TINYINT", "boolean": "BOOLEAN", "array<string>": "VARCHAR[]"}
+    columns = STAGED if kind == "events" else STAGED_ITEMS
+    cells = [f"NULL::{types[dtype]} AS {identifier(name)}" for name, dtype in columns.items()]
+    cells += ["NULL::VARCHAR AS filename", "NULL::BIGINT AS file_row_number"]
+    return f"(SELECT {', '.join(cells)} WHERE false)"
 
 
 def _left_out_rows(stage: Stage, row: np.ndarray, reason: np.ndarray) -> pa.Table:

@@ -10,14 +10,11 @@ from recall.ids import item_id, person_id
 from recall.tables import LINKS
 
 
-def link(accounts: pa.Table, listings: pa.Table, ledger: Any) -> pa.Table:
-    """recall.tables.LINKS rows, sorted: one for each account (platform, user) and each listing."""
-    return pa.concat_tables([_own(accounts, "person", "user"), _own(listings, "item", "listing")]).sort_by(
-        [("kind", "ascending"), ("platform", "ascending"), ("key", "ascending")]
-    )
+def own_links(rows: pa.Table, kind: str, column: str) -> pa.Table:
+    """recall.tables.LINKS rows in which every account is a person, or every listing an item, of its own.
 
-
-def _own(rows: pa.Table, kind: str, column: str) -> pa.Table:
+    `rows` has platform, `column` (user or listing) and first_seen (null without events).
+    """
     make = person_id if kind == "person" else item_id
     platforms, keys = rows["platform"].to_pylist(), rows[column].to_pylist()
     count = len(keys)
@@ -33,3 +30,9 @@ def _own(rows: pa.Table, kind: str, column: str) -> pa.Table:
         },
         schema=LINKS,
     )
+
+
+def sorted_links(*parts: Any) -> pa.Table:
+    """The parts as one table in the order of recall.tables.LINKS."""
+    order = [("kind", "ascending"), ("platform", "ascending"), ("key", "ascending")]
+    return pa.concat_tables(parts).sort_by(order)

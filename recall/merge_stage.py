@@ -139,7 +139,7 @@ class _Staging:
         self.max_title, self.redact = max_title, redact
         assert file.path is not None
         self.path: Path = file.path
-        self.format = format_of(file.path, file.source)
+        self.format = "parquet" if file.source.url else format_of(file.path, file.source)
         self.columns: tuple[str, ...] = ()
         self.first = 1
         """The line (or number) of the first row."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from api.cli.options import Config, Json
 
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 def ingest(
     config: Config = None,
     json: Json = False,
-    check: Annotated[
-        bool,
-        typer.Option("--check", help="Show what a sample of each source becomes; write nothing."),
-    ] = False,
 ) -> None:
     """Merge the platforms' data into one build.
 

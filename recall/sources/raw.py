@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recall.config import AccountSource, EventSource, ItemSource, Source
+from recall.config import EventSource, ItemSource, Source
 from recall.errors import DataError
 from recall.sources.compressed import open_bytes, plain_suffix
 from recall.sources.connection import identifier, literal
@@ -94,8 +94,6 @@ def wanted_columns(source: Source) -> list[str]:
             found.extend(value.values() if isinstance(value, dict) else [value])
     if isinstance(source, ItemSource):
         found.extend(source.flags)
-    if isinstance(source, AccountSource):
-        found.extend([source.user, *source.keys.values()])
     if source.filter:
         found.extend(filter_columns(source.filter))
     return list(dict.fromkeys(found))
