@@ -74,16 +74,15 @@ def jsonl_view(backend: Any, name: str, path: Path, source: Source) -> Any:
         "new_line": _line_end(path),
     }
     arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
-    sound = "json_valid(line) AND json_type(line) = 'OBJECT'"
     cells = [
-        f"CASE WHEN {sound} THEN json_extract_string(line, {literal(_pointer(column))}) END "
-        f"AS {identifier(column)}"
+        f"json_extract_string(sound, {literal(_pointer(column))}) AS {identifier(column)}"
         for column in wanted_columns(source)
     ]
-    select = f"SELECT {', '.join(cells)}, NOT ({sound}) AS w_bad "
-    return _view(
-        backend, name, select + f"FROM read_csv({literal(str(path))}, {arguments}) WHERE line IS NOT NULL"
-    )
+    cells.append("coalesce(json_type(sound), '') <> 'OBJECT' AS w_bad")
+    # CASE, because AND does not keep DuckDB from reading a malformed line.
+    lines = f"SELECT line FROM read_csv({literal(str(path))}, {arguments}) WHERE line IS NOT NULL"
+    sound = f"SELECT CASE WHEN json_valid(line) THEN line END AS sound FROM ({lines})"
+    return _view(backend, name, f"SELECT {', '.join(cells)} FROM ({sound})")
 
 
 def wanted_columns(source: Source) -> list[str]:
