@@ -1,7 +1,7 @@
 """The blend before the model: a weighted sum of the sources' normalised scores, by segment of the query.
 
-A source's scores are divided by its best one in this query, so that every source runs from 0 to 1 and a source
-that knows nothing adds nothing. The weights are small files that `whyrec fit recall` writes.
+A source's scores are divided by its best one in this query, so that every source runs
+from 0 to 1 and one that knows nothing adds nothing. Weights are read from a small file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from recall.recallers.tuning import Tuning
 
 FILE = "recall.json"
 """Name of the weight file under Workspace.weights."""
+
+LEAST = 1e-4
+"""Weight of a source that the file gives none: it only orders what the others leave tied."""
 
 
 class Weights(BaseModel):
@@ -43,9 +46,7 @@ class Weights(BaseModel):
         try:
             return cls.model_validate(json.loads(path.read_text()))
         except (OSError, ValueError, ValidationError) as error:
-            raise ConfigError(
-                f"{path} can't be used ({error}); remove it or run `whyrec fit recall`"
-            ) from error
+            raise ConfigError(f"{path} can't be used ({error}); remove it to use the defaults") from error
 
     def of(self, query: RowQuery) -> Mapping[str, float]:
         return self.segments.get(segment(query), self.default)
@@ -72,21 +73,37 @@ class Mixture:
         Fewer than n come only where the query allows no more.
         """
         rows, tops = self.union(query, n)
-        weights = self.weights.of(query)
         own = {name: source.at(query, rows) for name, source in self.sources.items()}
-        total = np.zeros(len(rows), np.float32)
-        for name, scores in own.items():
-            if tops[name] > 0:
-                total += np.float32(weights.get(name, 0.0)) * np.maximum(scores, 0) / np.float32(tops[name])
+        total = sum(self._weighted(query, own, tops).values(), np.zeros(len(rows), np.float32))
         chosen, score = best(rows, total, n)
         where = np.searchsorted(rows, chosen)
         return chosen, score, {name: scores[where] for name, scores in own.items()}
 
+    def parts(self, query: RowQuery, items: np.ndarray) -> dict[str, np.ndarray]:
+        """Each source's part of the blended score of these rows, float32; together they are the score."""
+        own = {name: source.at(query, items) for name, source in self.sources.items()}
+        return self._weighted(
+            query, own, {name: _top(s.scores(query, 1)[1]) for name, s in self.sources.items()}
+        )
+
+    def _weighted(
+        self, query: RowQuery, own: Mapping[str, np.ndarray], tops: Mapping[str, float]
+    ) -> dict[str, np.ndarray]:
+        weights = self.weights.of(query)
+        scale = {
+            name: max(weights.get(name, 0.0), LEAST) / tops[name] if tops[name] > 0 else 0.0 for name in own
+        }
+        return {name: np.maximum(scores, 0) * np.float32(scale[name]) for name, scores in own.items()}
+
     def union(self, query: RowQuery, n: int) -> tuple[np.ndarray, dict[str, float]]:
-        """Sorted distinct rows that any source puts among its n best, and each source's best score (0: none)."""
+        """Sorted distinct rows of each source's n best, and each source's best score (0: none)."""
         found, tops = [np.empty(0, np.int32)], {}
         for name, source in self.sources.items():
             rows, scores = source.scores(query, n)
             found.append(rows)
-            tops[name] = float(scores[0]) if len(scores) and np.isfinite(scores[0]) else 0.0
+            tops[name] = _top(scores)
         return np.unique(np.concatenate(found)), tops
+
+
+def _top(scores: np.ndarray) -> float:
+    return float(scores[0]) if len(scores) and np.isfinite(scores[0]) else 0.0

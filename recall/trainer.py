@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from recall.artefact import write_artefact
+from recall.attributes import GROUP, attributes
 from recall.dataset import Dataset
 from recall.errors import ArtefactError, WhyrecError
 from recall.factorize import als_arrays, factorize
@@ -43,6 +44,7 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
     for done, recaller in enumerate(fitted):
         progress(f"fitting {recaller.name}", done, len(fitted))
         arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
+    arrays[GROUP] = attributes(build, dataset)
     progress("writing", 0, 1)
     known = int(np.count_nonzero(arrays["als"]["known"]))
     with workspace.models.new("als") as part:

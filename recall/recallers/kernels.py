@@ -1,4 +1,4 @@
-"""Compiled loops of the sparse recallers' fit: one row of an item × item matrix at a time, only its best kept."""
+"""Compiled loops of the sparse recallers' fit: an item × item matrix row by row, only the best kept."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def prune(
 def _keep_best(
     items: np.ndarray, scores: np.ndarray, keep: int, at: int, out_items: np.ndarray, out_scores: np.ndarray
 ) -> int:
-    """Write the best `keep` at `at`, sorted by item; the new end. Equal scores at the cut: smaller items stay."""
+    """Write the best `keep` at `at`, sorted by item; the new end. Ties at the cut: smaller items stay."""
     order = np.argsort(items)
     items, scores = items[order], scores[order]
     if len(items) > keep:

@@ -38,7 +38,7 @@ class RowQuery:
     """bool[items]: rows that may be proposed (None: all)."""
 
     def liked(self, last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in the history of the newest like of each item, newest first (at most `last`), and their items."""
+        """Positions of each item's newest like, newest first (at most `last`), and the items."""
         positions = np.flatnonzero((self.polarity > 0) & (self.weights > 0))
         items = self.items[positions]
         first = np.unique(items, return_index=True)[1]

@@ -1,4 +1,4 @@
-"""What people did in order, one sequence per training row (a person's platforms that consent to each other)."""
+"""What people did in order, one sequence per training row (platforms that consent to each other)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ STEPS = 5
 """Distance up to which an item counts as following another; at distance d it counts 1 / d."""
 SHRINK = 3.0
 DAMPING = 0.3
-"""Power of the follower's own count that its score is divided by: 0 prefers what is popular, 1 what is rare."""
+"""Power of the follower's own count that divides its score: 0 prefers what is popular, 1 what is rare."""
 
 
 class Transitions:
@@ -36,7 +36,7 @@ class Transitions:
 
     @classmethod
     def fit(cls, dataset: Dataset, *, seed: int = 0) -> dict[str, np.ndarray]:
-        """CSR arrays of recall/recallers/neighbours.py: score(i → j) = pairs / (out_i + shrink) / in_j^damping."""
+        """CSR arrays (neighbours.py): score(i → j) = pairs / (out_i + shrink) / in_j^damping."""
         counts = pairs(consented(dataset, likes_only=False), len(dataset.items))
         out = np.asarray(counts.sum(axis=1)).ravel()
         followed = np.asarray(counts.sum(axis=0)).ravel()

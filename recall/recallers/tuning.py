@@ -11,7 +11,7 @@ class Tuning(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recency: float = Field(4.0, ge=0)
-    """ALS fold-in: confidences halve every so many liked items, counted back from the newest; 0: no recency."""
+    """ALS fold-in: confidences halve every so many items, counted from the newest; 0: no recency."""
     last_items: int = Field(20, ge=1, le=200)
     """Item-to-item: how many of the newest liked items are followed."""
     item_decay: float = Field(0.8, gt=0, le=1)
@@ -24,6 +24,6 @@ class Tuning(BaseModel):
     """Popularity: share of the data's time span in which an event's weight halves; 0: no decay. The nearest
     of the half-lives that the artefact holds is used."""
     prior: float = Field(50.0, ge=0)
-    """Popularity: how many events of the whole catalogue's distribution stand in for a platform that has few."""
+    """Popularity: how many events of all platforms stand in where a platform has few."""
     freshness: float = Field(0.05, gt=0)
     """Recent listings: share of the data's time span in which a listing's freshness halves."""
