@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.errors import ConfigError
+from recall.recall_config import RecallConfig
 from recall.store.config import StoreConfig
 from recall.train_config import TrainConfig
 from rerank.config import RankConfig, ReasonsConfig
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     platforms: dict[str, PlatformConfig] = {}
     merge: MergeConfig = MergeConfig()
     train: TrainConfig = TrainConfig()
+    recall: RecallConfig = RecallConfig()
     store: StoreConfig = StoreConfig()
     rank: RankConfig = RankConfig()
     reasons: ReasonsConfig = ReasonsConfig()

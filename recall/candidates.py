@@ -21,6 +21,9 @@ from recall.types import Because, Candidate, CandidateList, Query
 _WIDER = 4
 """How much longer the list is made before limits per category or creator thin it."""
 
+_HEAVIEST = 100.0
+"""An event counts at most so much: beyond it float32 can't solve the fold-in system (tried: 1e30 can't)."""
+
 
 class Candidates:
     """recall.protocols.Recall over one artefact. Immutable; safe to call from several threads."""
@@ -114,7 +117,7 @@ class Candidates:
         item = self._items.rows([event.item for event in events])
         weight = np.array([event.weight * event.confidence for event in events], np.float64)
         keep = np.flatnonzero(item >= 0)
-        weight = np.where(np.isfinite(weight) & (weight > 0), weight, 0.0)
+        weight = np.where(np.isfinite(weight) & (weight > 0), np.minimum(weight, _HEAVIEST), 0.0)
         kept = [events[i] for i in keep]
         rows_query = RowQuery(
             items=item[keep],

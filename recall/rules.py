@@ -33,7 +33,7 @@ class Rules:
         allowed = np.array(self._any if platform == ANY else self._listed[platform])
         removed: dict[str, int] = {}
 
-        def keep(rule: str, passing: np.ndarray) -> None:
+        def keep(rule: str, passing: np.ndarray | np.bool) -> None:
             before = int(np.count_nonzero(allowed))
             np.logical_and(allowed, passing, out=allowed)
             if taken := before - int(np.count_nonzero(allowed)):
@@ -48,7 +48,7 @@ class Rules:
         layers = self._listed if platform == ANY else self._listed[platform : platform + 1]
         span = slice(None) if platform == ANY else slice(platform, platform + 1)
         start, end = self._arrays["available_from"][span], self._arrays["available_to"][span]
-        keep("unavailable", (layers & (start <= as_of) & (as_of < end)).any(axis=0))
+        keep("unavailable", np.any(layers & (start <= as_of) & (as_of < end), axis=0))
         if filters.categories_in:
             keep("categories_in", self.categories.having(filters.categories_in))
         if filters.categories_out:
@@ -59,7 +59,7 @@ class Rules:
             price = self._arrays["price"][span]
             keep("price_max", (layers & ((price <= filters.price_max) | np.isinf(price))).any(axis=0))
         if filters.max_age_rating is not None:
-            keep("max_age_rating", self._arrays["min_age"] <= filters.max_age_rating)
+            keep("max_age_rating", np.asarray(self._arrays["min_age"] <= filters.max_age_rating))
         return allowed, removed
 
     def _speaks(self, languages: frozenset[str]) -> np.ndarray:

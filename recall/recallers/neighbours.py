@@ -36,17 +36,16 @@ class Neighbours:
     def parts(self, sources: np.ndarray, weights: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """float32[len(wanted), len(sources)]: each source's weighted score of each wanted row."""
         out = np.zeros((len(wanted), len(sources)), np.float32)
+        if not len(wanted):
+            return out
         order = np.argsort(wanted, kind="stable")
         ordered = wanted[order]
         where, weight = self._slices(sources, weights)
         column = np.repeat(np.arange(len(sources)), self.starts[sources + 1] - self.starts[sources])
         rows = self.items[where]
         at = np.searchsorted(ordered, rows)
-        hit = (
-            np.flatnonzero((at < len(ordered)) & (ordered[np.minimum(at, len(ordered) - 1)] == rows))
-            if len(ordered)
-            else []
-        )
+        at[at == len(ordered)] = 0
+        hit = np.flatnonzero(ordered[at] == rows)
         out[order[at[hit]], column[hit]] = self.scores[where[hit]] * weight[hit]
         return out
 
