@@ -39,6 +39,7 @@ _MARKUP = re.compile(r"[<>\[\]{}*`#|\\_~^=@$]|https?:|www\.|\b[hH]\d+\b|&\w+;")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]")
 _END = re.compile(r"[.!?。！？][”\"’'」』]?$")
 _CJK = re.compile("[\u3400-\u9fff]")
+_QUOTED = re.compile('《[^》]*》|“[^”]*”|"[^"]*"|「[^」]*」')
 _LATIN = re.compile("[A-Za-z]")
 _OPEN_CLOSE = (("“", "”"), ("《", "》"), ("(", ")"), ("（", "）"), ("「", "」"))
 
@@ -76,8 +77,9 @@ def _check_form(draft: Draft, task: ReasonTask) -> str | None:
         return "length"
     if _MARKUP.search(text) or _INVISIBLE.search(text):
         return "markup"
-    wide, latin = len(_CJK.findall(text)), len(_LATIN.findall(text))
-    if task.language == "zh" and wide == 0 or task.language == "en" and latin == 0:
+    bare = _QUOTED.sub(" ", text)  # titles stay in their own language
+    wide, latin = len(_CJK.findall(bare)), len(_LATIN.findall(bare))
+    if (task.language == "zh" and wide == 0) or (task.language == "en" and (wide or not latin)):
         return "language"
     if not _END.search(text) or text.endswith(("...", "…")) or text.count('"') % 2:
         return "incomplete"
@@ -85,6 +87,6 @@ def _check_form(draft: Draft, task: ReasonTask) -> str | None:
         return "incomplete"
     words = wide if task.language == "zh" else len(text.split())
     begins = text.lstrip("“\"'‘(《")[:1]
-    if words < 3 or task.language == "en" and begins.islower():
+    if words < 3 or (task.language == "en" and begins.islower()):
         return "incomplete"
     return None
