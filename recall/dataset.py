@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
+from recall.build_table import read_table
 from recall.errors import DataError
 from recall.idmap import IdMap
 from recall.ids import MICRO
@@ -63,11 +63,11 @@ class Dataset:
     def load(cls, build: Path) -> Dataset:
         """Read a build's tables. DataError when they are missing, unsorted or name unknown ids."""
         manifest = _manifest(build)
-        people = _read(build, "people", ["person"])["person"]
-        items = _read(build, "items", ["item"])["item"]
-        listings = _read(build, "listings", ["platform", "item"])
+        people = read_table(build, "people", ["person"])["person"]
+        items = read_table(build, "items", ["item"])["item"]
+        listings = read_table(build, "listings", ["platform", "item"])
         columns = ["person", "item", "platform", "time", "weight", "polarity"]
-        events = _read(build, "events", columns)
+        events = read_table(build, "events", columns)
         names = set(pc.unique(listings["platform"]).to_pylist()) | set(
             pc.unique(events["platform"]).to_pylist()
         )
@@ -118,24 +118,9 @@ def _manifest(build: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read(build: Path, name: str, columns: list[str]) -> pa.Table:
-    try:
-        table = pq.read_table(build / f"{name}.parquet", columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"{build}/{name}.parquet can't be read ({error}); run `whyrec ingest` again"
-        ) from error
-    if missing := [column for column in columns if column not in table.column_names]:
-        raise DataError(f"{build}/{name}.parquet: no column {missing[0]!r}; found {table.column_names}")
-    text = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    for column in text:
-        table = table.set_column(table.column_names.index(column), column, table[column].cast(pa.string()))
-    return table.combine_chunks()
-
-
 def _matrix(build: Path, people: pa.ChunkedArray, items: pa.ChunkedArray) -> tuple[csr_matrix, np.ndarray]:
     """Interactions as a matrix with one row per (person, group); sorted by person, group, item on disk."""
-    table = _read(build, "interactions", ["person", "group", "item", "weight"])
+    table = read_table(build, "interactions", ["person", "group", "item", "weight"])
     person = _codes(build, "interactions", table["person"], people)
     group = _numbers(table["group"], np.int32)
     item = _codes(build, "interactions", table["item"], items)

@@ -85,7 +85,7 @@ def als_arrays(factors: np.ndarray, config: TrainConfig) -> Mapping[str, np.ndar
     """What the artefact keeps for the recaller `als`: factors by item row and by norm, YᵀY + λI, alpha."""
     return {
         "factors": factors,
-        "known": factors.any(axis=1),
+        "known": np.asarray(factors.any(axis=1)),
         "gram": gram(factors, config.regularization),
         "alpha": np.array([config.alpha], np.float32),
         **FactorIndex.build(factors, half=config.half).arrays(),

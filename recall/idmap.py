@@ -1,4 +1,4 @@
-"""Ids and their rows: sorted fixed-width bytes, looked up by binary search, mapped from disk without parsing."""
+"""Ids and their rows: sorted fixed-width bytes, looked up by binary search, never parsed."""
 
 from __future__ import annotations
 

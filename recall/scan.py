@@ -131,9 +131,9 @@ def _dot_wide(wide, user):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def push_tile(
+def push_tile(  # type: ignore[no-untyped-def]
     rough, start, factors, norms, rows, users, active, reach, quanta, offsets, exclude, allowed, heaps
-):  # type: ignore[no-untyped-def]
+):
     """Push a tile of matrix products into the heaps of the users in `active`.
 
     rough[u, t] is the product of user active[u] with item start + t, summed in another order than `_dot`:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,20 +28,21 @@ from recall.generations import Generations
 from recall.train_config import TrainConfig
 from recall.workspace import Workspace
 
+if TYPE_CHECKING:
+    from recall.recallers import Fitted
+
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
 def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progress: Progress) -> str:
     """Train on a build and write an artefact, not yet current; returns its name."""
-    from recall.recallers import RECALLERS
-
     started = time.monotonic()
     progress("reading the build", 0, 1)
     dataset = Dataset.load(build)
     factors = factorize(dataset.matrix, config, lambda done, all: progress("factorizing", done, all))
     arrays = {"als": als_arrays(factors, config)}
-    fitted = [recaller for recaller in RECALLERS.values() if hasattr(recaller, "fit")]
+    fitted = fitted_recallers()
     for done, recaller in enumerate(fitted):
         progress(f"fitting {recaller.name}", done, len(fitted))
         arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
@@ -65,6 +67,14 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
         }
         write_artefact(part, manifest=manifest, items=dataset.items, listed=dataset.listed, arrays=arrays)
     return part.stem
+
+
+def fitted_recallers() -> list[type[Fitted]]:
+    """The classes of the table of recallers that fit arrays of their own (ALS's come from here)."""
+    import recall.recallers
+
+    table: dict[str, type[Any]] = getattr(recall.recallers, "RECALLERS", {})
+    return [recaller for recaller in table.values() if hasattr(recaller, "fit")]
 
 
 @contextmanager
