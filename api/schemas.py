@@ -171,7 +171,7 @@ class ProvenanceAnswer(BaseModel):
     artefact: str
     weight: float
     """Share of the model in the blend."""
-    weight_source: Literal["default", "fitted", "none"]
+    weight_source: Literal["default", "configured", "fitted", "none"]
     usage: UsageAnswer
     calls: int
     cache_hits: int

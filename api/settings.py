@@ -24,6 +24,7 @@ from recall.recall_config import RecallConfig
 from recall.store.config import StoreConfig
 from recall.train_config import TrainConfig
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.llm.config import LLMConfig
 
 DEFAULT_FILE = Path("whyrec.toml")
 _PREFIX = "WHYREC_"
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     train: TrainConfig = TrainConfig()
     recall: RecallConfig = RecallConfig()
     store: StoreConfig = StoreConfig()
+    llm: LLMConfig = LLMConfig()
     rank: RankConfig = RankConfig()
     reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()

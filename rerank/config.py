@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +24,8 @@ class RankConfig(_Section):
     """What is recommended, in a word that prompts/domains.yaml knows: films, books, music, courses …"""
     words: dict[str, str] = {}
     """The domain's own words for prompts, over those of prompts/domains.yaml: item, items, action."""
+    deadline: float = Field(5.0, gt=0)
+    """Seconds within which an answer is out, unless the caller names a deadline of his own."""
     depth: int = Field(20, ge=1, le=1000)
     """How many of the first candidates the model ranks; the rest keep recall order."""
     window: int = Field(20, ge=2, le=100)
@@ -44,9 +45,7 @@ class RankConfig(_Section):
     batch: int = Field(50, ge=1, le=500)
     """Questions that go into one call for log-probabilities."""
     weight: float | None = Field(None, ge=0, le=1)
-    """Share of the model's order in the final one; none: the fitted weight, else the engine's default."""
-    weights: Path | None = None
-    """File of fitted weights, as `whyrec fit rank` writes it."""
+    """Share of the model's order in the final one; none: the engine's default."""
     cap: int | None = Field(None, ge=0)
     """Most places that the model may move one item, up or down; none given: no limit."""
     summary_tokens: int = Field(800, ge=50)

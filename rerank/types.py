@@ -29,6 +29,7 @@ class Cause(StrEnum):
     UNPARSABLE = "unparsable"  # a reply that names no candidate
     UNSUPPORTED = "unsupported"  # the engine can't do what the method needs
     CONTEXT = "context"  # nothing fits into the context window
+    WITHHELD = "withheld"  # the model wrote reasons, and none passed the check
 
 
 class Status(StrEnum):
@@ -147,7 +148,7 @@ class ChatModel(Protocol):
     async def label_scores(
         self, prompts: Sequence[Sequence[Message]], *, labels: Sequence[str], deadline: Deadline
     ) -> list[LabelScores]:
-        """One decoding step for each prompt; the prompts may share a prefix. Cause.UNSUPPORTED where it can't."""
+        """One decoding step for each prompt; they may share a prefix. Cause.UNSUPPORTED where it can't."""
 
     async def count(self, messages: Sequence[Message]) -> int:
         """Prompt tokens, by the model's own tokenizer or a stated estimate (capabilities say which)."""
@@ -247,7 +248,7 @@ class Request:
     mode: Literal["recall", "rank", "explain"] = "explain"
     language: Literal["en", "zh"] = "en"
     prompt: str | None = None
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
     history: History | None = None
     candidates: tuple[Candidate, ...] | None = None
 
@@ -266,7 +267,7 @@ class Provenance:
     prompt_hash: str | None
     artefact: str
     weight: float
-    weight_source: Literal["default", "fitted", "none"]
+    weight_source: Literal["default", "configured", "fitted", "none"]
     usage: Usage
     calls: int
     cache_hits: int

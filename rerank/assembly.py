@@ -1,0 +1,75 @@
+"""The one place where a pipeline is put together, for the service, the command line and evals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from recall.artefact import Artefact
+from recall.candidates import Candidates
+from recall.errors import ArtefactError, MissingExtra, NotFound
+from recall.library import BuildLibrary
+from recall.recall_config import RecallConfig
+from recall.store import Store
+from recall.workspace import Workspace
+from rerank.config import RankConfig, ReasonsConfig
+from rerank.llm import LLMConfig, make_model
+from rerank.pipeline import Pipeline
+from rerank.types import ChatModel
+
+
+class Sections(Protocol):
+    """The settings that a pipeline is made of."""
+
+    @property
+    def workspace(self) -> Path: ...
+    @property
+    def recall(self) -> RecallConfig: ...
+    @property
+    def llm(self) -> LLMConfig: ...
+    @property
+    def rank(self) -> RankConfig: ...
+    @property
+    def reasons(self) -> ReasonsConfig: ...
+
+
+@asynccontextmanager
+async def assemble(
+    settings: Sections, *, store: Store | None = None, model: ChatModel | None = None
+) -> AsyncIterator[Pipeline]:
+    """A pipeline over the current build and artefact; `model` replaces the configured one.
+
+    NotFound where nothing was ingested or trained yet. Without the embedded engine or its weights there is no
+    model, and `Pipeline.no_model` says why. Closes the model, not the store.
+    """
+    workspace = Workspace(settings.workspace)
+    library = BuildLibrary(_current(workspace, "builds", "whyrec ingest"), store=store)
+    artefact = Artefact.open(_current(workspace, "models", "whyrec train"))
+    if artefact.manifest.build != library.build:
+        raise ArtefactError(
+            f"artefact {artefact.name} was trained on build {artefact.manifest.build}, the current one is "
+            f"{library.build}: run `whyrec train`"
+        )
+    recall = Candidates.open(artefact, settings.recall, workspace.weights)
+    reason = ""
+    if model is None:
+        try:
+            model = make_model(settings.llm)
+        except (MissingExtra, NotFound) as error:
+            if settings.llm.engine != "auto":
+                raise
+            reason = str(error)
+    try:
+        yield Pipeline(library, recall, model, settings.rank, settings.reasons, no_model=reason)
+    finally:
+        if model is not None:
+            await model.aclose()
+
+
+def _current(workspace: Workspace, kind: str, remedy: str) -> Path:
+    try:
+        return (workspace.builds if kind == "builds" else workspace.models).current()
+    except NotFound as error:
+        raise NotFound(f"{error}; run `{remedy}` first") from error
