@@ -1,0 +1,97 @@
+"""The [llm] section of whyrec.toml: which language model is asked, and within which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+EngineName = Literal["auto", "openai", "embedded", "none"]
+
+
+class EndpointConfig(BaseModel):
+    """One OpenAI-compatible endpoint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str | None = None
+    """Its address up to and including /v1; none given: OpenAI's own."""
+    api_key: SecretStr | None = None
+    """Sent as a bearer token; local servers seldom ask for one."""
+    model: str | None = None
+    """The model's name as the endpoint serves it; none given: the first one that it lists."""
+    concurrency: int = Field(8, ge=1, le=256)
+    """Requests to this endpoint that may be under way at the same time."""
+    retries: int = Field(2, ge=0, le=10)
+    """Further attempts after 429, 5xx or a broken connection, while the deadline allows."""
+    context: int | None = Field(None, ge=256)
+    """Tokens that prompt and answer may take together; none given: what the endpoint says."""
+    characters_per_token: float = Field(3.0, gt=0, le=10)
+    """Estimate of prompt tokens where the endpoint has no tokenizer; ideographs count one each."""
+    extra_body: dict[str, Any] = {}
+    """Further fields of every request, such as { chat_template_kwargs = { enable_thinking = false } }."""
+
+    @field_validator("base_url", "model", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an endpoint's address begins with http:// or https://")
+        return value.rstrip("/") if value else None
+
+
+class LLMConfig(EndpointConfig):
+    """[llm]: the engine, its first endpoint, and what it may cost."""
+
+    engine: EngineName = "auto"
+    """auto: `openai` where an endpoint or a key is configured, else `embedded`; none: recall order only."""
+    weights: str = "smollm2-135m-instruct"
+    """For `embedded`: a name that `whyrec llm pull` knows, or a GGUF file."""
+    kv_cache_gb: int = Field(1, ge=1, le=256)
+    """For `embedded`: memory for prompts' keys and values, shared prefixes included."""
+    fallbacks: tuple[EndpointConfig, ...] = ()
+    """Endpoints that are asked in order when the first one fails or its breaker is open."""
+    breaker_failures: int = Field(5, ge=1, le=1000)
+    """Failures in a row after which an endpoint is left alone."""
+    breaker_seconds: float = Field(15.0, gt=0)
+    """How long it is left alone before one call tries it again."""
+    request_tokens: int | None = Field(None, ge=1)
+    """Tokens (prompt and answer) that one recommendation may use; none given: no limit."""
+    day_tokens: int | None = Field(None, ge=1)
+    """Tokens that all recommendations of one UTC day may use together."""
+    request_money: float | None = Field(None, gt=0)
+    """Money that one recommendation may cost, in the currency of `prices`."""
+    day_money: float | None = Field(None, gt=0)
+    """Money that one UTC day may cost."""
+    prices: Path | None = None
+    """TOML file of prices per million tokens, a table for each model (docs/models.md)."""
+    cache_mb: int = Field(200, ge=0)
+    """Size of the store's cache of model calls; 0 switches it off."""
+    cache_days: float = Field(30.0, gt=0)
+    """Age after which a cached call is asked again."""
+
+    def endpoints(self) -> tuple[EndpointConfig, ...]:
+        """The first endpoint, then the fallbacks."""
+        first = self.model_dump(include=set(EndpointConfig.model_fields))
+        return EndpointConfig(**first), *self.fallbacks
+
+
+def with_environment(config: LLMConfig, environment: Mapping[str, str]) -> LLMConfig:
+    """`config` with OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL over it; empty variables count as unset.
+
+    A WHYREC_LLM__ variable is more precise than they are, and stays.
+    """
+    given = {
+        key: environment[f"OPENAI_{key.upper()}"]
+        for key in ("base_url", "api_key", "model")
+        if environment.get(f"OPENAI_{key.upper()}") and not environment.get(f"WHYREC_LLM__{key.upper()}")
+    }
+    if not given:
+        return config
+    return LLMConfig.model_validate({**dict(config), **given})

@@ -1,0 +1,256 @@
+"""Any OpenAI-compatible endpoint (vLLM's server, llama.cpp, Ollama, OpenAI itself) as a ChatModel.
+
+The client is the openai package's over our own httpx client: no retries and no timeouts of its own. One
+retry loop here stays inside the deadline, which holds whatever the server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import httpx
+import openai
+
+from recall.errors import ModelError
+from rerank.llm.config import EndpointConfig
+from rerank.llm.estimate import estimate_tokens
+from rerank.llm.faults import adaptation, may_retry, pause, translate
+from rerank.llm.replies import TOP, count_alternatives, read_completion, read_first_token
+from rerank.types import Capabilities, Cause, Deadline, LabelScores, Message, Reply, Sampling
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 5.0
+"""A TCP connection that takes longer has failed, and is tried again."""
+
+
+class OpenAIModel:
+    """One endpoint. Safe to use from one event loop at a time; a new loop gets new connections."""
+
+    weight = 0.5
+
+    def __init__(self, config: EndpointConfig) -> None:
+        self.config = config
+        self.name = config.model or "(the endpoint's first)"
+        self.address = config.base_url or "https://api.openai.com/v1"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dropped: frozenset[str] = frozenset()
+        self._known: Capabilities | None = None
+        self._served: str | None = config.model
+
+    # -- the protocol -----------------------------------------------------------------------------------
+
+    async def capabilities(self, deadline: Deadline) -> Capabilities:
+        """Probed by rerank/llm/probe.py once, then remembered."""
+        if self._known is None:
+            from rerank.llm.probe import probe_endpoint
+
+            self._known = await probe_endpoint(self, deadline)
+        return self._known
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling,
+        deadline: Deadline,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        start = time.monotonic()
+        body: dict[str, Any] = {
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+        }
+        if sampling.seed is not None:
+            body["seed"] = sampling.seed
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if schema is not None:
+            wrapped = {"name": "answer", "strict": True, "schema": dict(schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": wrapped}
+        raw = await self._complete(body, deadline)
+        return read_completion(raw, asked=self._served or self.name, seconds=time.monotonic() - start)
+
+    async def label_scores(
+        self, prompts: Sequence[Sequence[Message]], *, labels: Sequence[str], deadline: Deadline
+    ) -> list[LabelScores]:
+        """From the 20 likeliest first tokens; a label below them is missing from the result."""
+        async with _Together() as group:
+            tasks = [group.create_task(self._first_token(prompt, labels, deadline)) for prompt in prompts]
+        return [task.result() for task in tasks]
+
+    async def count(self, messages: Sequence[Message]) -> int:
+        """By the server's /tokenize once `capabilities` found one, else estimated."""
+        if self._known is not None and self._known.tokenizer:
+            counted = await self.tokenize(messages, Deadline.after(1.0))
+            if counted is not None:
+                return counted
+        return estimate_tokens(messages, self.config.characters_per_token)
+
+    async def aclose(self) -> None:
+        if self._loop is asyncio.get_running_loop():
+            self._loop = None
+            await self._http.aclose()
+
+    # -- for the probe ----------------------------------------------------------------------------------
+
+    async def models(self, deadline: Deadline) -> list[dict[str, Any]]:
+        """What the endpoint lists, each with an `id`, and `max_model_len` where the server tells it."""
+        client = self._client()
+
+        async def ask() -> list[dict[str, Any]]:
+            listed = (await client.models.with_raw_response.list()).http_response.json()
+            rows = listed.get("data") if isinstance(listed, dict) else None
+            found = [row for row in rows or [] if isinstance(row, dict) and isinstance(row.get("id"), str)]
+            if not found:
+                raise ModelError(f"{self.address}/models names no model", Cause.BAD_REPLY)
+            return found
+
+        return await self._attempts(ask, deadline)
+
+    async def tokenize(self, messages: Sequence[Message], deadline: Deadline) -> int | None:
+        """Prompt tokens by the server's own tokenizer (vLLM's /tokenize); None where it has none."""
+        self._client()
+        body = {"model": self._served, "messages": [{"role": m.role, "content": m.content} for m in messages]}
+        try:
+            async with asyncio.timeout(deadline.left()):
+                answer = await self._http.post(f"{self.address.removesuffix('/v1')}/tokenize", json=body)
+            found = answer.json().get("count")
+        except (TimeoutError, httpx.HTTPError, ValueError, AttributeError):
+            return None
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    async def alternatives(self, messages: Sequence[Message], deadline: Deadline) -> int:
+        """How many alternatives the endpoint gives for one token; 0 where it gives none."""
+        return count_alternatives(await self._one_token(messages, deadline))
+
+    # -- one call ---------------------------------------------------------------------------------------
+
+    async def _first_token(
+        self, prompt: Sequence[Message], labels: Sequence[str], deadline: Deadline
+    ) -> LabelScores:
+        start = time.monotonic()
+        raw = await self._one_token(prompt, deadline)
+        return read_first_token(
+            raw, labels, asked=self._served or self.name, seconds=time.monotonic() - start
+        )
+
+    async def _one_token(self, prompt: Sequence[Message], deadline: Deadline) -> bytes:
+        body = {
+            "messages": [{"role": message.role, "content": message.content} for message in prompt],
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "logprobs": True,
+            "top_logprobs": TOP,
+        }
+        return await self._complete(body, deadline)
+
+    async def _complete(self, body: dict[str, Any], deadline: Deadline) -> bytes:
+        """The endpoint's answer as bytes: what is in it is for replies.py to doubt."""
+        client = self._client()
+
+        async def ask() -> bytes:
+            while True:
+                if self._served is None:
+                    self._served = (await self.models(deadline))[0]["id"]
+                sent = {
+                    "model": self._served,
+                    **self._adapted(body),
+                    "extra_body": self.config.extra_body or None,
+                }
+                try:
+                    answer = await client.chat.completions.with_raw_response.create(**sent)
+                except openai.BadRequestError as error:
+                    drop = adaptation(error, body, self._dropped)
+                    if drop is None:
+                        raise
+                    self._dropped |= {drop}
+                    continue
+                return answer.http_response.content
+
+        async with self._slots(deadline):
+            return await self._attempts(ask, deadline)
+
+    def _adapted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`body` without what this endpoint was found to refuse."""
+        kept = {key: value for key, value in body.items() if key not in self._dropped}
+        if "max_tokens" in self._dropped and "max_tokens" in body:
+            kept["max_completion_tokens"] = body["max_tokens"]
+        return kept
+
+    async def _attempts(self, ask: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
+        """The one retry loop. Every failure leaves it as ModelError with its cause."""
+        for attempt in range(self.config.retries + 1):
+            if not deadline.left():
+                break
+            try:
+                async with asyncio.timeout(deadline.left()) as limit:
+                    return await ask()
+            except TimeoutError as error:
+                if limit.expired():
+                    break
+                failure: Exception = error
+            except (openai.OpenAIError, httpx.HTTPError, ValueError, OSError) as error:
+                failure = error
+            wait = pause(failure, attempt)
+            last = attempt == self.config.retries
+            if last or not may_retry(failure) or wait >= deadline.left():
+                raise translate(failure, self.address) from failure
+            await asyncio.sleep(wait)
+        raise ModelError(f"{self.address}: no answer by the deadline", Cause.DEADLINE)
+
+    # -- connections ------------------------------------------------------------------------------------
+
+    def _client(self) -> openai.AsyncOpenAI:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            self._semaphore = asyncio.Semaphore(self.config.concurrency)
+            limits = httpx.Limits(
+                max_connections=self.config.concurrency + 2, max_keepalive_connections=self.config.concurrency
+            )
+            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+            self._http = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=True)
+            key = self.config.api_key.get_secret_value() if self.config.api_key else "none"
+            self._openai = openai.AsyncOpenAI(
+                api_key=key,
+                base_url=self.address,
+                http_client=self._http,  # type: ignore[arg-type]  # the SDK takes httpx and httpx2 clients
+                max_retries=0,
+                timeout=timeout,  # type: ignore[arg-type]
+            )
+        return self._openai
+
+    def _slots(self, deadline: Deadline) -> _Slot:
+        return _Slot(self._semaphore, deadline, self.address)
+
+
+class _Slot:
+    """One of the endpoint's places; waiting for it counts against the deadline."""
+
+    def __init__(self, semaphore: asyncio.Semaphore, deadline: Deadline, address: str) -> None:
+        self._semaphore, self._deadline, self._address = semaphore, deadline, address
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(self._deadline.left()):
+                await self._semaphore.acquire()
+        except TimeoutError as error:
+            raise ModelError(f"{self._address}: busy until the deadline", Cause.DEADLINE) from error
+
+    async def __aexit__(self, *_: object) -> None:
+        self._semaphore.release()
+
+
+class _Together(asyncio.TaskGroup):
+    """A task group that raises the first failure itself, not a group; the other tasks are cancelled."""
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
