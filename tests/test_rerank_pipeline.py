@@ -1,0 +1,148 @@
+"""The whole way from a small trained world to an answer, with engines that answer, fail and hang."""
+
+import json
+import time
+
+import pytest
+
+from recall.artefact import Artefact
+from recall.candidates import Candidates
+from recall.errors import ConfigError, ModelError, NotFound
+from recall.library import BuildLibrary
+from recall.train import train
+from recall.train_config import TrainConfig
+from recall.types import Candidate, History
+from recall.workspace import Workspace
+from rerank.config import RankConfig, ReasonsConfig
+from rerank.llm.scripted import ScriptedModel
+from rerank.pipeline import Pipeline
+from rerank.types import Cause, Deadline, Request, Status
+from tests.worlds import item, person, write_build
+
+PLATFORMS = ("cinema", "stream")
+FILMS = [f"film{number}" for number in range(12)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    events = [
+        f"p{who} {PLATFORMS[(who + step) % 2]} {FILMS[(who * 3 + step * 2) % 12]} {100 * step + who}"
+        for who in range(10)
+        for step in range(4)
+    ]
+    write_build(folder, events=events, items=[f"{film} cinema,stream 1999 Drama" for film in FILMS])
+    workspace = Workspace(folder)
+    train(workspace, TrainConfig(factors=4, iterations=3, threads=1))
+    library = BuildLibrary(workspace.builds.current())
+    return library, Candidates(Artefact.open(workspace.models.current()))
+
+
+def pipeline(world, model, rank=None, **reasons):
+    library, recall = world
+    return Pipeline(library, recall, model, rank or RankConfig(), ReasonsConfig(**reasons))
+
+
+def reverse(asked):
+    """A model that turns the list round and writes no reasons."""
+    wanted = asked.schema["properties"]
+    if "order" in wanted:
+        return json.dumps({"order": list(wanted["order"]["items"]["enum"])[::-1]})
+    return json.dumps({"reasons": []})
+
+
+def ids(answer):
+    return [ranked.item.id for ranked in answer.items]
+
+
+async def recall_order(world, **request):
+    answer = await pipeline(world, None).recommend(Request(person("p1"), k=5, mode="recall", **request))
+    return ids(answer)
+
+
+async def test_without_a_model_the_answer_is_recall_order_with_template_reasons(world):
+    answer = await pipeline(world, None).recommend(Request(person("p1"), k=5))
+    assert ids(answer) == await recall_order(world)
+    assert answer.provenance.rerank_status == Status.SKIPPED
+    assert answer.provenance.cause == Cause.NO_MODEL
+    assert all(ranked.reason.author == "template" and ranked.reason.text for ranked in answer.items)
+
+
+async def test_a_model_with_full_weight_decides_the_order(world):
+    answer = await pipeline(world, ScriptedModel(reverse, weight=1.0)).recommend(Request(person("p1"), k=20))
+    before = [c.item for c in sorted((ranked.candidate for ranked in answer.items), key=lambda one: one.rank)]
+    assert ids(answer) == before[::-1]
+    assert answer.provenance.rerank_status == Status.FULL
+    assert answer.provenance.weight_source == "default"
+    assert [ranked.model_rank for ranked in answer.items] == list(range(1, len(before) + 1))
+
+
+async def test_a_model_of_weight_zero_is_asked_and_moves_nothing(world):
+    model = ScriptedModel(reverse, weight=0.0)
+    answer = await pipeline(world, model).recommend(Request(person("p1"), k=5))
+    assert ids(answer) == await recall_order(world)
+    assert model.asked and answer.items[0].model_rank > 1
+
+
+@pytest.mark.parametrize("cause", [Cause.CONNECTION, Cause.RATE_LIMITED, Cause.SERVER_ERROR, Cause.BAD_REPLY])
+async def test_a_failing_model_costs_the_order_nothing_and_the_cause_is_said(world, cause):
+    def fail(asked):
+        raise ModelError("down", cause)
+
+    answer = await pipeline(world, ScriptedModel(fail)).recommend(Request(person("p1"), k=5))
+    assert ids(answer) == await recall_order(world)
+    assert answer.provenance.cause == cause and answer.provenance.rerank_status == Status.SKIPPED
+    assert len({ranked.reason.text for ranked in answer.items}) >= 1
+
+
+async def test_a_hanging_model_is_left_at_the_deadline(world):
+    began = time.monotonic()
+    request = Request(person("p1"), k=5, deadline=Deadline.after(0.6))
+    answer = await pipeline(world, ScriptedModel(reverse, delay=60)).recommend(request)
+    assert time.monotonic() - began < 0.85
+    assert ids(answer) == await recall_order(world)
+    assert answer.provenance.cause == Cause.DEADLINE
+
+
+async def test_given_history_and_candidates_are_used_as_they_are(world):
+    candidates = tuple(Candidate(item(film), rank, 1.0 - rank / 9) for rank, film in enumerate(FILMS[:4]))
+    request = Request(None, k=4, history=History(None), candidates=candidates)
+    answer = await pipeline(world, None).recommend(request)
+    assert ids(answer) == [candidate.item for candidate in candidates]
+
+
+async def test_what_the_person_had_on_any_platform_never_comes_back(world):
+    library, _ = world
+    answer = await pipeline(world, None).recommend(Request(person("p1"), platform="stream", k=12))
+    assert not library.had(person("p1")) & set(ids(answer))
+
+
+async def test_no_account_name_reaches_the_model(world):
+    model = ScriptedModel(reverse)
+    await pipeline(world, model).recommend(Request(person("p1"), k=5, wish="something short"))
+    sent = "\n".join(message.content for asked in model.asked for message in asked.messages)
+    assert "something short" in sent
+    assert person("p1") not in sent and "p1" not in sent
+
+
+async def test_a_reason_that_cites_nothing_is_replaced_and_counted(world):
+    def boast(asked):
+        if "order" in asked.schema["properties"]:
+            return reverse(asked)
+        return json.dumps({"reasons": [{"item": "A", "cites": ["h99"], "text": "Everybody loves this one."}]})
+
+    answer = await pipeline(world, ScriptedModel(boast)).recommend(Request(person("p1"), k=3))
+    counts = answer.provenance.reasons
+    assert counts["written"] == 1 and counts["checked"] == 0 and counts["template"] == 3
+    assert answer.provenance.reasons_cause == Cause.WITHHELD
+    assert answer.items[0].reason.withheld
+
+
+async def test_a_prompt_of_another_method_is_refused_with_the_remedy(world):
+    with pytest.raises(ConfigError, match="prompts list"):
+        await pipeline(world, ScriptedModel(reverse)).recommend(Request(person("p1"), prompt="pointwise"))
+
+
+async def test_an_unknown_person_is_named(world):
+    with pytest.raises(NotFound, match="nobody"):
+        await pipeline(world, None).recommend(Request("nobody"))
