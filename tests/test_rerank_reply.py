@@ -1,0 +1,98 @@
+"""A model's answer, however damaged, is a permutation of what was sent."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rerank.labels import candidate_labels
+from rerank.reasons import parse_reasons
+from rerank.reply import parse_order
+
+LABELS = candidate_labels(5)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "repair"),
+    [
+        ('{"order": ["C", "A", "B", "E", "D"]}', "CABED", None),
+        ('```json\n{"order": ["C", "A", "B", "E", "D"]}\n```', "CABED", "fence"),
+        ('<think>A first? {"order": ["A"]}</think>{"order": ["E", "A", "B", "C", "D"]}', "EABCD", "thinking"),
+        ('Here you go: {"order": ["B", "A", "C", "D", "E"]} Enjoy!', "BACDE", "prose"),
+        ('{"order": ["D", "B", "A', "DBACE", "truncated"),
+        ('{"order": ["D", "D", "B"]}', "DBACE", "repeated"),
+        ('{"order": ["Z", "B", 12, null]}', "BACDE", "invented"),
+        ('{"order": [{"label": "C"}, {"label": "A"}]}', "CABDE", "wrapped"),
+        ('{"order": ["[b]", "A"]}', "BACDE", "mended"),
+        ('["E", "D"]', "EDABC", "missing"),
+        ("1. C\n2. A\n3. B", "CABDE", "prose"),
+        ("C > A > B > D > E", "CABDE", "prose"),
+        ("12 Monkeys is best, then A Bug's Life.", "ABCDE", "missing"),
+        ("<think>A, B, C", "ABCDE", "thinking"),
+        ("", "ABCDE", "missing"),
+    ],
+)
+def test_what_can_be_read_is_used_and_the_repair_is_counted(
+    text: str, order: str, repair: str | None
+) -> None:
+    parsed = parse_order(text, LABELS)
+    assert "".join(LABELS[place] for place in parsed.order) == order
+    assert parsed.repairs == {} if repair is None else repair in parsed.repairs
+
+
+_PIECE = st.sampled_from(
+    [
+        "{", "}", "[", "]", '"', ",", ":", "\\", "\n", "```json", "```", "<think>", "</think>", '"order"',
+        "order", '"A"', '"B"', '"Z"', "A", "B", "1.", "12 Monkeys", "null", "NaN", "1e999",
+        '{"order":["B","A"]}', '["C"]',
+        "\ud800", "\x00", "é", "你好", '{"label":"D"}', "\u202e",
+    ]
+)  # fmt: skip
+_DAMAGED = st.one_of(st.text(max_size=80), st.lists(_PIECE, max_size=25).map("".join))
+
+
+def _check(text: str, n: int) -> None:
+    labels = candidate_labels(n)
+    parsed = parse_order(text, labels)
+    assert sorted(parsed.order) == list(range(n))
+    assert 0 <= parsed.named <= n
+    assert parsed.order[parsed.named :] == tuple(sorted(parsed.order[parsed.named :]))
+    assert all(count > 0 for count in parsed.repairs.values())
+    parse_reasons(text, labels)
+
+
+@given(_DAMAGED, st.integers(0, 40))
+@settings(max_examples=1500, deadline=None)
+def test_damaged_replies_give_a_permutation(text: str, n: int) -> None:
+    _check(text, n)
+
+
+@pytest.mark.long
+@given(_DAMAGED, st.integers(0, 40))
+@settings(max_examples=100_000, deadline=None)
+def test_a_hundred_thousand_damaged_replies_give_a_permutation(text: str, n: int) -> None:
+    _check(text, n)
+
+
+def test_a_good_reply_that_is_cut_anywhere_keeps_its_beginning() -> None:
+    labels = candidate_labels(20)
+    wanted = random.Random(1).sample(labels, 20)
+    text = json.dumps({"order": wanted})
+    for cut in range(len(text)):
+        parsed = parse_order(text[:cut], labels)
+        assert [labels[place] for place in parsed.order[: parsed.named]] == wanted[: parsed.named]
+
+
+def test_deep_nesting_is_survived() -> None:
+    for text in ("[" * 50_000, '{"order":' * 20_000, "{" * 100_000):
+        assert parse_order(text, LABELS).order == (0, 1, 2, 3, 4)
+
+
+def test_reasons_are_salvaged_from_a_truncated_answer() -> None:
+    text = '{"reasons": [{"item": "B", "cites": ["h1"], "text": "One."}, {"item": "A", "cites": ["h'
+    (draft,) = parse_reasons(text, candidate_labels(2))
+    assert (draft.item, draft.text, draft.cites) == (1, "One.", ("h1",))
