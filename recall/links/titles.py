@@ -1,0 +1,96 @@
+"""Titles as keys that two platforms write alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_ARTICLES = frozenset(
+    (
+        "the a an la le l les las los el il lo i gli der die das ein eine un une uno una o os as de het den "
+        "det"
+    ).split()
+)
+_MOVED = re.compile(r"^(?P<rest>.+),\s*(?P<article>[^\W\d_]{1,4}'?)$")
+_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_AKA = re.compile(r"\s*,?\s*(?:\ba\.?k\.?a\b\.?|\balso known as\b)\s*:?\s*", re.IGNORECASE)
+_EDITION = re.compile(
+    r"\b(edition|cut|version|dvd|blu-?ray|vhs|uhd|4k|hd|3-?d|imax|widescreen|full ?screen|remaster(ed)?|"
+    r"restored|unrated|uncut|extended|anniversary|collector'?s?|subtitled|dubbed|tv|mini-?series|"
+    r"region \d|\d-?discs?|box ?set|paperback|hardcover|kindle|audiobook|audio cd|cd|vinyl)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"^(1[89]|20)\d\d$")
+_LETTERS = str.maketrans(
+    {"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d", "ı": "i"}
+)
+_DROPPED = re.compile(r"['’‘`´ʻ.]")
+_SPLIT = re.compile(r"[\W_]+")
+_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+)
+_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx"
+_NUMBERS = {word: str(n) for n, word in enumerate(_WORDS.split(), 1)} | {
+    roman: str(n) for n, roman in enumerate(_ROMAN.split(), 1) if roman != "i"
+}
+_FILLER = frozenset({"part", "vol", "volume", "chapter", "episode", "season", "series"})
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """`main` and `others` (titles in brackets or after 'aka') as keys; `bare` is before a subtitle, or ''."""
+
+    main: str
+    others: tuple[str, ...] = ()
+    bare: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.main, *self.others) if self.main else self.others
+
+
+def parse_title(text: str) -> Title:
+    """Keys of a title; empty for an empty one. Editions, formats and years in brackets count for nothing."""
+    inside = [part.strip() for part in _BRACKETS.findall(text)]
+    outside = _BRACKETS.sub(" ", text).strip() or text
+    parts = _AKA.split(outside)
+    others = parts[1:]
+    for part in inside:
+        if not _YEAR.match(part) and not _EDITION.search(part):
+            others += [piece for piece in _AKA.split(part) if piece.strip()]
+    main = key(parts[0]) or key(text)
+    found = dict.fromkeys(made for other in others if (made := key(other)) and made != main)
+    head = re.split(r":|\s[-–—]\s", parts[0], maxsplit=1)
+    return Title(main, tuple(found), key(head[0]) if len(head) > 1 else "")
+
+
+def key(text: str) -> str:
+    """Case, diacritics, punctuation, a leading or moved article, '&' and ways to write numbers made alike."""
+    text = text.strip()
+    moved = _MOVED.match(text)
+    if moved and fold(moved["article"]).strip() in _ARTICLES:
+        text = f"{moved['article']} {moved['rest']}"
+    folded = fold(text.replace("&", " and ").replace("+", " and "))
+    words = [_NUMBERS.get(word, word) for word in _SPLIT.split(folded) if word]
+    if len(words) > 1 and words[0] in _ARTICLES:
+        words = words[1:]
+    return " ".join(words) or folded
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics, apostrophes and dots."""
+    text = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    return _DROPPED.sub("", "".join(char for char in text if not unicodedata.combining(char)))
+
+
+def numbers(made: str) -> tuple[str, ...]:
+    """The numbers of a key, sorted: sequels and seasons differ in them."""
+    return tuple(sorted(word for word in made.split() if word.isdigit()))
+
+
+def sorted_tokens(made: str) -> str:
+    """A key's words in order of the alphabet, without words like 'part'."""
+    words = made.split()
+    return " ".join(sorted(word for word in words if word not in _FILLER) or words)
