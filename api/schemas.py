@@ -218,9 +218,8 @@ class Live(BaseModel):
 class Ready(BaseModel):
     status: Literal["ready", "not ready"]
     artefact: str
-    build: str
     model: dict[str, Any] | None
-    """The language model's capabilities as probed; null: none is configured or it does not answer."""
-    model_cause: str | None
-    """Why there is none; answers then keep the recall order."""
+    """The language model's capabilities as probed; null where there is none or it does not answer."""
+    no_model: str | None
+    """Why; answers then keep the recall order."""
     store: Literal["ok", "unreachable"]

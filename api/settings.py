@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.errors import ConfigError
+from recall.links.config import LinksConfig
 from recall.recall_config import RecallConfig
 from recall.store.config import StoreConfig
 from recall.train_config import TrainConfig
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     workspace: Path = Path("workspace")
     """Folder of builds, artefacts and the SQLite store (recall/workspace.py); absolute once loaded."""
     platforms: dict[str, PlatformConfig] = {}
+    links: LinksConfig = LinksConfig()
     merge: MergeConfig = MergeConfig()
     train: TrainConfig = TrainConfig()
     recall: RecallConfig = RecallConfig()

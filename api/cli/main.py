@@ -50,9 +50,12 @@ class Entry:
 
 
 COMMANDS: tuple[Entry, ...] = (
+    Entry("demo", "api.cli.demo:demo", START, "Sample data, merge, train, explained recommendations."),
+    Entry("recommend", "api.cli.recommend:recommend", START, "Recommend to one person, with reasons."),
     Entry("ingest", "api.cli.ingest:ingest", DATA, "Merge the platforms' data into one build."),
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
+    Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
 )
 """In the order of the help page. A line goes in together with its module, for example:
 Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data.")."""

@@ -1,0 +1,41 @@
+"""The HTTP service: one opened pipeline behind strict doors."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import health, problems, recommendations
+from api.requests import BodyLimit, ClientGone, RequestId
+from api.service import Service
+
+DESCRIPTION = """Explained recommendations from everything a person did, on every platform.
+
+Bodies are strict JSON: no coercion, no NaN, unknown fields refused; of duplicate keys the last one counts.
+Errors are `application/problem+json`. Every answer carries `X-Request-Id`. Times are UTC seconds."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The routes over an opened service, which the caller closes after the server has stopped."""
+    app = FastAPI(
+        title="whyrec",
+        version=version("whyrec"),
+        description=DESCRIPTION,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
+    app.add_middleware(RequestId)  # outermost: every refusal carries the id
+    problems.install(app)
+    app.add_exception_handler(ClientGone, _nobody)
+    for router in (recommendations.router, health.router):
+        app.include_router(router)
+    return app
+
+
+async def _nobody(request: Request, error: Exception) -> Response:
+    """The caller has left: this goes nowhere, and is no error of the service."""
+    return Response(status_code=499)

@@ -1,0 +1,73 @@
+"""whyrec serve: the HTTP service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.options import Config
+
+if TYPE_CHECKING:
+    import socket
+
+    from api.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of [serve] host.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="TCP port, instead of [serve] port; 0: any free one.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Serve recommendations over HTTP until it is stopped; /docs describes the API.
+
+    Example: whyrec serve --port 8080
+    """
+    import asyncio
+
+    from api.settings import load_settings
+
+    settings = load_settings(config)
+    address = (host or settings.serve.host, settings.serve.port if port is None else port)
+    with _listen(*address) as listener:
+        asyncio.run(_serve(settings, listener))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, before anything slow is opened; ConfigError where the address can't be had."""
+    import socket
+
+    from recall.errors import ConfigError
+
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"[serve] {host}:{port}: can't listen: {error.strerror}; choose with --host and --port"
+        ) from error
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    import signal
+
+    import uvicorn
+
+    from api.app import create_app
+    from api.service import Service
+
+    async with Service.open(settings) as service:
+        host, port = listener.getsockname()[:2]
+        typer.echo(
+            f"whyrec serves on http://{f'[{host}]' if ':' in host else host}:{port} (API: /docs)", err=True
+        )
+        options = uvicorn.Config(
+            create_app(service), log_level="info", server_header=False, timeout_graceful_shutdown=30
+        )
+        # uvicorn raises the signal that stopped it once more after it has drained; the default action
+        # would then end the process before the service is closed.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: None)
+        await uvicorn.Server(options).serve(sockets=[listener])

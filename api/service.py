@@ -1,0 +1,62 @@
+"""What the HTTP routes share: the pipeline and the store, opened once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from api.opening import open_pipeline
+from api.settings import Settings
+from recall.errors import ModelError
+from recall.store import Store
+from rerank.pipeline import Pipeline
+from rerank.types import Capabilities, Deadline
+
+PROBE_SECONDS = 5.0
+"""How long readiness waits for the language model to tell what it can do."""
+
+
+@dataclass(frozen=True)
+class Service:
+    settings: Settings
+    pipeline: Pipeline
+    store: Store
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Service]:
+        """NotFound with the remedy where nothing was ingested or trained yet."""
+        async with open_pipeline(settings) as (pipeline, store):
+            yield cls(settings, pipeline, store)
+
+    async def person(self, platform: str, user: str) -> str:
+        """Person id of an account; NotFound when the platform or the user is unknown."""
+        return await asyncio.to_thread(self.pipeline.library.person, platform, user)
+
+    async def capabilities(self) -> tuple[Capabilities | None, str | None]:
+        """What the model can do, or None and why. Engines remember a probe that succeeded."""
+        model = self.pipeline.model
+        if model is None:
+            return None, self.pipeline.no_model or "none is configured"
+        try:
+            deadline = Deadline.after(PROBE_SECONDS)
+            async with asyncio.timeout(PROBE_SECONDS):
+                return await model.capabilities(deadline), None
+        except TimeoutError:
+            return None, "deadline"
+        except ModelError as error:
+            return None, str(error.cause)
+
+
+def _service(request: Request) -> Service:
+    return cast(Service, request.app.state.service)
+
+
+Opened = Annotated[Service, Depends(_service)]
+"""The running service, for a route."""
