@@ -117,7 +117,7 @@ def match_items(
 
 
 def _may_join(left: list[int], right: list[int], records: Sequence[Record], trusted: set[int]) -> bool:
-    """Whether two clusters can be one work: years near, no id in conflict, one listing a platform or twins."""
+    """Whether two clusters can be one work: no id in conflict, one listing of a platform, or twins."""
     for a in left:
         for b in right:
             one, two = records[a], records[b]

@@ -75,6 +75,16 @@ def same_titles(records: Sequence[Record], config: LinksConfig) -> list[Edge]:
     return edges
 
 
+def _closeness(one: Record, two: Record) -> float:
+    """0 (no creator or category in common) to 1 (all, or nothing known): decides between namesakes."""
+    shares = [
+        len(a & b) / len(a | b)
+        for a, b in ((one.categories, two.categories), (one.creators, two.creators))
+        if a and b
+    ]
+    return min(shares, default=1.0)
+
+
 def _within(made: str, rows: list[int], records: Sequence[Record], config: LinksConfig) -> Iterable[Edge]:
     """Edges among the listings of one key. Blocks are small: those that share a whole title."""
     for a, b in combinations(rows, 2):
@@ -90,7 +100,8 @@ def _within(made: str, rows: list[int], records: Sequence[Record], config: Links
             continue
         apart = abs(one.year - two.year)
         if apart == 0:
-            yield Edge(a, b, EXACT if main else OTHER, "title+year" if main else "other title+year")
+            sure = (EXACT if main else OTHER) - 0.01 * (1 - _closeness(one, two))
+            yield Edge(a, b, sure, "title+year" if main else "other title+year")
         elif (
             apart <= config.year_tolerance
             and one.platform != two.platform

@@ -6,12 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_ARTICLES = frozenset(
-    (
-        "the a an la le l les las los el il lo i gli der die das ein eine un une uno una o os as de het den "
-        "det"
-    ).split()
-)
+_ENGLISH = {"the", "a", "an"}
+_ROMANCE = {"la", "le", "l", "les", "las", "los", "el", "il", "lo", "i", "gli", "un", "une", "uno", "una"}
+_IBERIAN = {"o", "os", "as"}
+_GERMANIC = {"der", "die", "das", "ein", "eine", "de", "het", "den", "det"}
+_ARTICLES = frozenset(_ENGLISH | _ROMANCE | _IBERIAN | _GERMANIC)
 _MOVED = re.compile(r"^(?P<rest>.+),\s*(?P<article>[^\W\d_]{1,4}'?)$")
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _AKA = re.compile(r"\s*,?\s*(?:\ba\.?k\.?a\b\.?|\balso known as\b)\s*:?\s*", re.IGNORECASE)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Table, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -103,9 +104,9 @@ class Store:
                 async with connection.begin():
                     yield connection
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Table) -> SqliteInsert | PostgresInsert:
         """An INSERT of this database's dialect, for its ON CONFLICT clauses."""
-        return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
+        return SqliteInsert(table) if self.sqlite else PostgresInsert(table)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the store's own loop. Not from a coroutine: it blocks."""

@@ -1,0 +1,47 @@
+"""Statements of consent in the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+
+from recall.consent import Statement
+from recall.store.engine import Store
+from recall.store.tables import CONSENTS
+
+_KEY = ("platform", "user", "source", "target")
+
+
+async def load_statements(store: Store) -> tuple[Statement, ...]:
+    """All statements in force."""
+    async with store.read() as connection:
+        rows = (
+            await connection.execute(select(CONSENTS).order_by(*(CONSENTS.c[name] for name in _KEY)))
+        ).all()
+    return tuple(
+        Statement(row.platform, row.user, row.source, row.target, bool(row.allowed), row.at) for row in rows
+    )
+
+
+async def state(store: Store, statements: Sequence[Statement], *, now: int | None = None) -> None:
+    """Put statements in force; the same account's earlier ones about the same platforms are replaced."""
+    at = int(time.time()) if now is None else now
+    rows = [
+        {name: getattr(one, name) for name in _KEY} | {"allowed": int(one.allowed), "at": one.at or at}
+        for one in statements
+    ]
+    insert = store.insert(CONSENTS)
+    changed = {name: insert.excluded[name] for name in ("allowed", "at")}
+    statement = insert.on_conflict_do_update(index_elements=list(_KEY), set_=changed)
+    if rows:
+        async with store.write() as connection:
+            await connection.execute(statement, rows)
+
+
+async def withdraw(store: Store, platform: str, user: str) -> None:
+    """Remove every statement of an account: the platforms' defaults hold again."""
+    async with store.write() as connection:
+        mine = (CONSENTS.c.platform == platform) & (CONSENTS.c.user == user)
+        await connection.execute(delete(CONSENTS).where(mine))
