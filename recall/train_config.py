@@ -12,7 +12,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    factors: int = Field(64, ge=1, le=1024)
+    factors: int = Field(32, ge=1, le=1024)
     """Length of a factor vector."""
     regularization: float = Field(10.0, gt=0)
     """λ on the factors' squared length."""

@@ -25,11 +25,12 @@ from recall.dataset import Dataset
 from recall.errors import ArtefactError, WhyrecError
 from recall.factorize import als_arrays, factorize
 from recall.generations import Generations
+from recall.recallers import RECALLERS
 from recall.train_config import TrainConfig
 from recall.workspace import Workspace
 
 if TYPE_CHECKING:
-    from recall.recallers import Fitted
+    pass
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -42,7 +43,7 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
     dataset = Dataset.load(build)
     factors = factorize(dataset.matrix, config, lambda done, all: progress("factorizing", done, all))
     arrays = {"als": als_arrays(factors, config)}
-    fitted = fitted_recallers()
+    fitted: list[type[Any]] = [recaller for recaller in RECALLERS.values() if hasattr(recaller, "fit")]
     for done, recaller in enumerate(fitted):
         progress(f"fitting {recaller.name}", done, len(fitted))
         arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
@@ -67,14 +68,6 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
         }
         write_artefact(part, manifest=manifest, items=dataset.items, listed=dataset.listed, arrays=arrays)
     return part.stem
-
-
-def fitted_recallers() -> list[type[Fitted]]:
-    """The classes of the table of recallers that fit arrays of their own (ALS's come from here)."""
-    import recall.recallers
-
-    table: dict[str, type[Any]] = getattr(recall.recallers, "RECALLERS", {})
-    return [recaller for recaller in table.values() if hasattr(recaller, "fit")]
 
 
 @contextmanager

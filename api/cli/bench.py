@@ -1,0 +1,57 @@
+"""`whyrec bench`: speed against peers, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import Config, Json
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="One of the benches: recall …", show_default=False)],
+    config: Config = None,
+    json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small run; its figures aren't worth quoting.")
+    ] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", help="Keep costly inputs here.  [default: ~/.cache/whyrec/bench]"),
+    ] = None,
+) -> None:
+    """Measure one part against its peers in one run, one thread each.
+
+    Example: whyrec bench recall
+    """
+    import os
+    from importlib import import_module
+
+    from api.cli.output import console, print_json
+    from api.settings import load_settings
+    from evals.bench import BENCHES
+    from recall.errors import NotFound
+    from recall.workspace import Workspace
+
+    if name not in BENCHES:
+        raise NotFound(f"no bench {name!r}; have {', '.join(BENCHES)}")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    workspace = Workspace(load_settings(config, required=False).workspace)
+    notes = console(stderr=True)
+    figures = import_module(BENCHES[name]).run(
+        quick=quick, cache=cache or home / "whyrec" / "bench", workspace=workspace, progress=notes.print
+    )
+    if json:
+        print_json(figures)
+        return
+    from rich.table import Table
+
+    table = Table("what", "who", "value", "unit", "ours / theirs", "agree")
+    for figure in figures:
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        agree = "" if figure.agree is None else f"{figure.agree:.4f}"
+        who = figure.peer or "whyrec"
+        table.add_row(figure.name, who, f"{figure.value:,.3f}", figure.unit, ratio, agree)
+    console().print(table)
