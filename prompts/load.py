@@ -52,6 +52,14 @@ def load(
     return prompt.bound(**own | _checked(words or {}))
 
 
+def source(name: str, *, language: str = "en") -> str:
+    """The text of a prompt's file; NotFound as `load`."""
+    path = Path(name) if name.endswith(".md") else _find(name, language)
+    if not path.is_file():
+        raise NotFound(f"prompt {name!r}: no such file")
+    return path.read_text(encoding="utf-8")
+
+
 def domain_words(domain: str, language: str) -> dict[str, str]:
     """The words of a domain: item, items, chose, domain. An unknown domain is taken as its own plural."""
     known = _domains()

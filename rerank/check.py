@@ -15,6 +15,7 @@ from rerank.labels import candidate_labels
 from rerank.wording import WISH_LABEL
 
 if TYPE_CHECKING:
+    from rerank.mentions import Vocabulary
     from rerank.reasons import Draft, ReasonTask
 
 CODES = {
@@ -44,11 +45,14 @@ _LATIN = re.compile("[A-Za-z]")
 _OPEN_CLOSE = (("“", "”"), ("《", "》"), ("(", ")"), ("（", "）"), ("「", "」"))
 
 
-def check(draft: Draft, task: ReasonTask) -> str | None:
-    """The code of the first failure, or None for a reason that may be shown."""
+def check(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) -> str | None:
+    """The code of the first failure, or None for a reason that may be shown.
+
+    `vocabulary` is the task's (rerank.claims.vocabulary_of), for callers that check several drafts.
+    """
     from rerank.claims import check_claims
 
-    return _check_labels(draft, task) or _check_form(draft, task) or check_claims(draft, task)
+    return _check_labels(draft, task) or _check_form(draft, task) or check_claims(draft, task, vocabulary)
 
 
 def _check_labels(draft: Draft, task: ReasonTask) -> str | None:

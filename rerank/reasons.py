@@ -164,12 +164,14 @@ def settle(
 ) -> list[Reason]:
     """The reason of each item: the model's where it passes the check, else the template of its source."""
     from rerank.check import check
+    from rerank.claims import vocabulary_of
 
+    vocabulary = vocabulary_of(task) if drafts else None
     written = {draft.item: draft for draft in drafts}
     reasons = []
     for place, item in enumerate(task.items):
         draft = written.get(place)
-        code = check(draft, task) if draft else None
+        code = check(draft, task, vocabulary) if draft else None
         if draft and code is None:
             reasons.append(Reason(draft.text, evidence_of(draft, task), "llm", True))
             continue

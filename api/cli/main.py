@@ -56,6 +56,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
+    Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
     Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
 )
 """In the order of the help page. A line goes in together with its module, for example:

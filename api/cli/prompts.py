@@ -1,0 +1,158 @@
+"""`whyrec prompts`: what a model is told, word by word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from api.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from prompts import Prompt
+    from rerank.types import Message
+
+app = typer.Typer(no_args_is_help=True, help="The prompts: list them, read one, render one for a person.")
+
+Name = Annotated[str, typer.Argument(help="A prompt's name (listwise, listwise.v1.zh) or a file.md.")]
+Language = Annotated[Literal["en", "zh"], typer.Option(help="Where the name gives none.")]
+
+
+@app.command("list")
+def list_prompts(json: Json = False) -> None:
+    """Every prompt that comes with whyrec.
+
+    Example: whyrec prompts list
+    """
+    from rich.table import Table
+
+    from api.cli.output import console, print_json
+    from prompts import load, names
+
+    found = [load(name) for name in names()]
+    if json:
+        print_json([_row(prompt) for prompt in found])
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("prompt", "task", "method", "hash", "what it is"):
+        table.add_column(column)
+    for prompt in found:
+        table.add_row(prompt.id, prompt.task, prompt.method, prompt.hash, prompt.description)
+    console().print(table)
+
+
+@app.command()
+def show(name: Name, language: Language = "en", json: Json = False) -> None:
+    """The wording of one prompt, as its file has it.
+
+    Example: whyrec prompts show listwise
+    """
+    from api.cli.output import console, plain, print_json
+    from prompts import load
+    from prompts.load import source
+
+    prompt = load(name, language=language)
+    text = source(name, language=language)
+    if json:
+        print_json({**_row(prompt), "text": text})
+        return
+    for line in text.splitlines():
+        console().print(plain(line))
+
+
+@app.command()
+def render(
+    name: Name,
+    person: Annotated[str, typer.Option(help="A person id (p…), or an account as PLATFORM:USER.")],
+    platform: Annotated[str | None, typer.Option(help="The asking platform.")] = None,
+    wish: Annotated[str | None, typer.Option(help="What the person wants now, in words.")] = None,
+    language: Language = "en",
+    depth: Annotated[int | None, typer.Option(min=1, help="How many candidates are shown.")] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """The exact messages that a model gets for a person, with their tokens. No model is asked.
+
+    A ranking prompt gives its first message list, a reasons prompt those for the first ten items.
+
+    Example: whyrec prompts render listwise --person cinema:c1 --wish "something short"
+    """
+    import asyncio
+
+    from api.cli.output import console, plain, print_json
+    from api.settings import load_settings
+    from prompts import load
+
+    settings = load_settings(config)
+    prompt = load(name, language=language)
+    found = asyncio.run(_record(settings, prompt, name, person, platform, wish, depth))
+    if json:
+        print_json([{"tokens": tokens, "messages": messages} for messages, tokens in found])
+        return
+    screen = console()
+    for messages, tokens in found:
+        for message in messages:
+            screen.print(f"── {message.role}", style="bold cyan")
+            for line in message.content.splitlines():
+                screen.print(plain(line))
+        screen.print(f"── {tokens} tokens · prompt {prompt.id}@{prompt.hash[:8]}", style="dim")
+
+
+def _row(prompt: Prompt) -> dict[str, object]:
+    return {
+        "prompt": prompt.id,
+        "task": prompt.task,
+        "method": prompt.method,
+        "language": prompt.language,
+        "hash": prompt.hash,
+        "description": prompt.description,
+    }
+
+
+async def _record(
+    settings: Settings,
+    prompt: Prompt,
+    name: str,
+    person: str,
+    platform: str | None,
+    wish: str | None,
+    depth: int | None,
+) -> list[tuple[tuple[Message, ...], int]]:
+    """What the pipeline asks a model that records and answers nothing; tokens by the configured model."""
+    from api.cli.recommend import find
+    from api.opening import open_pipeline
+    from api.people import check_platform
+    from rerank.llm.scripted import ScriptedModel
+    from rerank.pipeline import Pipeline
+    from rerank.types import Deadline, Request
+
+    check_platform(settings, platform)
+    chosen: dict[str, object] = {"language": prompt.language}
+    reasons = settings.reasons
+    if prompt.task == "rank":
+        chosen |= {"method": prompt.method, "prompt": name if name.endswith(".md") else prompt.id}
+    elif prompt.task == "profile":
+        chosen |= {"method": "listwise", "prompt": f"listwise-profile.{prompt.language}"}
+    else:
+        per = prompt.method.removeprefix("per-")
+        reasons = reasons.model_copy(update={"enabled": True, "per": per, "prompt": name})
+    async with open_pipeline(settings) as (pipeline, _):
+        recorder = ScriptedModel(scores=lambda asked: {})
+        rank = settings.rank.model_copy(update=chosen)
+        recording = Pipeline(pipeline.library, pipeline.recall, recorder, rank, reasons)
+        request = Request(
+            person=await find(pipeline, person),
+            platform=platform,
+            wish=wish,
+            depth=depth,
+            deadline=Deadline.after(60),
+            mode="explain" if prompt.task == "reasons" else "rank",
+            language=prompt.language,
+        )
+        calls = (await recording.recommend(request)).calls
+        task = "reasons" if prompt.task == "reasons" else "rank"
+        asked = [call.messages for call in calls if call.task == task]
+        shown = asked if prompt.task == "reasons" else asked[:1]
+        model = pipeline.model or recorder
+        return [(messages, await model.count(messages)) for messages in shown]
