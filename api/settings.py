@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
+from recall.consent import ConsentConfig
 from recall.errors import ConfigError
 from recall.links.config import LinksConfig
 from recall.recall_config import RecallConfig
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     """Folder of builds, artefacts and the SQLite store (recall/workspace.py); absolute once loaded."""
     platforms: dict[str, PlatformConfig] = {}
     links: LinksConfig = LinksConfig()
+    consent: ConsentConfig = ConsentConfig()
     merge: MergeConfig = MergeConfig()
     train: TrainConfig = TrainConfig()
     recall: RecallConfig = RecallConfig()

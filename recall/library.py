@@ -46,6 +46,15 @@ class BuildLibrary:
         self._consents = consents
         self._aliases = dict(aliases or {})
 
+    @property
+    def links(self) -> LinksIndex:
+        """Who an account is and what a listing is."""
+        return self._links
+
+    def obey(self, consents: Consents) -> None:
+        """Serve by these consents from now on."""
+        self._consents = consents
+
     def person(self, platform: str, user: str) -> str:
         """Person id of a platform's user; NotFound when the platform or the user is unknown."""
         found = self._links.accounts.get((platform, user))

@@ -31,5 +31,8 @@ class LinksIndex:
     def person(self, platform: str, user: str) -> tuple[str, float]:
         return self.accounts.get((platform, user)) or (person_id(platform, user), 1.0)
 
+    def person_id(self, platform: str, user: str) -> str:
+        return self.person(platform, user)[0]
+
     def item(self, platform: str, listing: str) -> tuple[str, float]:
         return self.listings.get((platform, listing)) or (item_id(platform, listing), 1.0)

@@ -9,10 +9,13 @@ from typing import Protocol
 
 from recall.artefact import Artefact
 from recall.candidates import Candidates
+from recall.consent import ConsentConfig
 from recall.errors import ArtefactError, MissingExtra, NotFound
 from recall.library import BuildLibrary
 from recall.recall_config import RecallConfig
 from recall.store import Store
+from recall.store.consents import StoredConsent
+from recall.store.links import load_ledger
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm import LLMConfig, make_model
@@ -25,6 +28,8 @@ class Sections(Protocol):
 
     @property
     def workspace(self) -> Path: ...
+    @property
+    def consent(self) -> ConsentConfig: ...
     @property
     def recall(self) -> RecallConfig: ...
     @property
@@ -45,7 +50,11 @@ async def assemble(
     model, and `Pipeline.no_model` says why. Closes the model, not the store.
     """
     workspace = Workspace(settings.workspace)
-    library = BuildLibrary(_current(workspace, "builds", "whyrec ingest"), store=store)
+    aliases = (await load_ledger(store)).aliases if store is not None else {}
+    library = BuildLibrary(_current(workspace, "builds", "whyrec ingest"), store=store, aliases=aliases)
+    if store is not None:
+        links = library.links
+        library.obey(StoredConsent(store, settings.consent, links.platforms, links.person_id))
     artefact = Artefact.open(_current(workspace, "models", "whyrec train"))
     if artefact.manifest.build != library.build:
         raise ArtefactError(

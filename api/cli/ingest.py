@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from api.cli.options import Config, Json
 
 if TYPE_CHECKING:
-    from recall.links.linker import Linker
+    from api.linking import Linking
     from recall.merge import Inputs
     from recall.report import BuildReport
     from recall.workspace import Workspace
@@ -27,23 +27,23 @@ def ingest(
     import time
 
     from api.cli.output import print_json
+    from api.linking import Linking
     from api.settings import load_settings
-    from recall.links.ledger import Ledger
-    from recall.links.linker import make_linker
     from recall.merge import Inputs
     from recall.workspace import Workspace
 
     settings = load_settings(config)
     inputs = Inputs(settings.root, settings.platforms, settings.merge)
-    linker = make_linker(settings.root, settings.links, Ledger())
-    report = _run(inputs, Workspace(settings.workspace), linker, now=int(time.time()))
+    linking = Linking.load(settings)
+    report = _run(inputs, Workspace(settings.workspace), linking, now=int(time.time()))
+    linking.keep()
     if json:
         print_json(report.as_json())
     else:
         _show(report)
 
 
-def _run(inputs: Inputs, workspace: Workspace, linker: Linker, *, now: int) -> BuildReport:
+def _run(inputs: Inputs, workspace: Workspace, linking: Linking, *, now: int) -> BuildReport:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from api.cli.output import console
@@ -55,7 +55,7 @@ def _run(inputs: Inputs, workspace: Workspace, linker: Linker, *, now: int) -> B
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        return merge(inputs, workspace, linker, now=now, progress=show)
+        return merge(inputs, workspace, linking.link, linking.consent, now=now, progress=show)
 
 
 def _show(report: BuildReport) -> None:

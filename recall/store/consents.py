@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import delete, select
 
-from recall.consent import Statement
+from recall.consent import Consent, ConsentConfig, Statement
 from recall.store.engine import Store
 from recall.store.tables import CONSENTS
 
@@ -45,3 +46,40 @@ async def withdraw(store: Store, platform: str, user: str) -> None:
     async with store.write() as connection:
         mine = (CONSENTS.c.platform == platform) & (CONSENTS.c.user == user)
         await connection.execute(delete(CONSENTS).where(mine))
+
+
+class StoredConsent:
+    """Consent as the store has it now: what is stated or withdrawn counts within `LOOK_SECONDS`.
+
+    Call `serves` from threads that run no event loop; safe from several of them.
+    """
+
+    LOOK_SECONDS = 0.2
+
+    def __init__(
+        self,
+        store: Store,
+        config: ConsentConfig,
+        platforms: Iterable[str],
+        person_of: Callable[[str, str], str],
+    ) -> None:
+        self._store, self._config = store, config
+        self._platforms, self._person_of = frozenset(platforms), person_of
+        self._lock = threading.Lock()
+        self._looked = float("-inf")
+        self._statements: tuple[Statement, ...] | None = None
+        self._consent = Consent(config, (), (), person_of)
+
+    def serves(self, person: str, asking: str) -> frozenset[str] | None:
+        """Platforms whose events of this person may serve `asking`; None: all. StoreError when unreadable."""
+        return self._now().serves(person, asking)
+
+    def _now(self) -> Consent:
+        with self._lock:
+            if time.monotonic() - self._looked >= self.LOOK_SECONDS:
+                found = self._store.run(load_statements(self._store))
+                if found != self._statements:
+                    self._statements = found
+                    self._consent = Consent(self._config, self._platforms, found, self._person_of)
+                self._looked = time.monotonic()
+            return self._consent
