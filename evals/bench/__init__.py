@@ -8,5 +8,6 @@ from __future__ import annotations
 
 BENCHES: dict[str, str] = {
     "recall": "evals.bench.recall",
+    "rank": "evals.bench.rank",
 }
 """Name → module."""
