@@ -39,7 +39,7 @@ class Generations:
         except FileNotFoundError:
             raise NotFound(f"{self.folder}: nothing here yet") from None
         if not _NAME.fullmatch(name) or not (self.folder / name).is_dir():
-            raise NotFound(f"{self.folder / _POINTER} names {name!r}, which is not there; have {self.names()}")
+            raise NotFound(f"{self.folder / _POINTER} names {name!r}, which is gone; have {self.names()}")
         return self.folder / name
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Identities that stay the same from build to build, because they are derived from content.
 
-A person's id comes from the first link of the person's accounts, an item's from the first link of its listings
-("first": the smallest by since, platform and platform id, never by arrival), an event's from its own
-content. SQL engines compute the same ids with `md5` over the same text, so the text's form is fixed here.
+A person's id comes from the first link of the person's accounts, an item's from the first link of its
+listings ("first": the smallest by since, platform and platform id, never by arrival), an event's from its
+own content. SQL engines compute the same ids with `md5` over the same text, so the text's form is fixed here.
 MD5 serves as a content address, not as a secret.
 """
 

@@ -16,7 +16,7 @@ class Workspace:
 
     @property
     def builds(self) -> Generations:
-        """Merged data: each generation holds the tables of recall/tables.py as NAME.parquet and report.json."""
+        """Merged data: each generation holds recall/tables.py's tables as NAME.parquet, and report.json."""
         return Generations(self.folder / "builds")
 
     @property

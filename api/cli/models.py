@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def list_models(config: Config = None, json: Json = False) -> None:
         current = models.current().name
     except NotFound:
         current = None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in models.names():
         try:
             manifest = read_manifest(models.folder / name)
