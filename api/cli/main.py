@@ -52,11 +52,15 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("demo", "api.cli.demo:demo", START, "Sample data, merge, train, explained recommendations."),
     Entry("recommend", "api.cli.recommend:recommend", START, "Recommend to one person, with reasons."),
+    Entry("data", "api.cli.data:app", DATA, "Sample data to try whyrec with."),
     Entry("ingest", "api.cli.ingest:ingest", DATA, "Merge the platforms' data into one build."),
+    Entry("links", "api.cli.links:app", DATA, "Who is the same person and what the same item, by hand."),
+    Entry("consent", "api.cli.consent:app", DATA, "Which of a person's platforms may serve which."),
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
+    Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),
     Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
 )
 """In the order of the help page. A line goes in together with its module, for example:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from recall.ids import item_id, person_id
 
 Kind = Literal["person", "item"]
+Action = Literal["add", "remove"]
 Node = tuple[str, str]
 """(platform, platform user or listing)."""
 
@@ -23,7 +24,7 @@ class Decision:
     """
 
     kind: Kind
-    action: Literal["add", "remove"]
+    action: Action
     node: Node
     other: Node | None
     by: str = "cli"
