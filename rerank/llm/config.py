@@ -1,9 +1,8 @@
-"""The [llm] section of whyrec.toml: which language model is asked, and within which limits."""
+"""The [llm] section of whyrec.toml: which language model is asked, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -47,7 +46,7 @@ class EndpointConfig(BaseModel):
 
 
 class LLMConfig(EndpointConfig):
-    """[llm]: the engine, its first endpoint, and what it may cost."""
+    """[llm]: the engine, its first endpoint, and those behind it."""
 
     engine: EngineName = "auto"
     """auto: `openai` where an endpoint or a key is configured, else `embedded`; none: recall order only."""
@@ -61,20 +60,6 @@ class LLMConfig(EndpointConfig):
     """Failures in a row after which an endpoint is left alone."""
     breaker_seconds: float = Field(15.0, gt=0)
     """How long it is left alone before one call tries it again."""
-    request_tokens: int | None = Field(None, ge=1)
-    """Tokens (prompt and answer) that one recommendation may use; none given: no limit."""
-    day_tokens: int | None = Field(None, ge=1)
-    """Tokens that all recommendations of one UTC day may use together."""
-    request_money: float | None = Field(None, gt=0)
-    """Money that one recommendation may cost, in the currency of `prices`."""
-    day_money: float | None = Field(None, gt=0)
-    """Money that one UTC day may cost."""
-    prices: Path | None = None
-    """TOML file of prices per million tokens, a table for each model (docs/models.md)."""
-    cache_mb: int = Field(200, ge=0)
-    """Size of the store's cache of model calls; 0 switches it off."""
-    cache_days: float = Field(30.0, gt=0)
-    """Age after which a cached call is asked again."""
 
     def endpoints(self) -> tuple[EndpointConfig, ...]:
         """The first endpoint, then the fallbacks."""

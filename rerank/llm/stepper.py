@@ -6,12 +6,16 @@ import asyncio
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from recall.errors import ModelError
 from rerank.types import Cause, Deadline
+
+HANDOVER = 0.0005
+"""Seconds between two steps in which other threads run; a decoding step takes about 10 ms."""
 
 
 class Job:
@@ -99,6 +103,8 @@ class Stepper:
                 self._recover(active, error)
                 continue
             active[:] = [job for job in active if not self._done(job)]
+            # step() keeps the interpreter lock and would take it again at once: let the event loop have it.
+            time.sleep(HANDOVER)
         for job in active:
             self._end(job, ModelError("the embedded model was closed", Cause.NO_MODEL))
         self._drain()
