@@ -48,7 +48,7 @@ _OPEN_CLOSE = (("“", "”"), ("《", "》"), ("(", ")"), ("（", "）"), ("「
 def check(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) -> str | None:
     """The code of the first failure, or None for a reason that may be shown.
 
-    `vocabulary` is the task's (rerank.claims.vocabulary_of), for callers that check several drafts.
+    `vocabulary` is the task's (rerank.mentions.vocabulary_of), for callers that check several drafts.
     """
     from rerank.claims import check_claims
 

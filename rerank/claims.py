@@ -14,6 +14,7 @@ from rerank.grammar import (
     ALIKE,
     ASKED,
     BOTH,
+    CREATOR,
     DEEDS,
     FILLERS,
     ITEM,
@@ -25,10 +26,8 @@ from rerank.grammar import (
     TASTE,
     TURN,
 )  # fmt: skip
-from rerank.mentions import Token, Vocabulary, plain
+from rerank.mentions import Token, Vocabulary, vocabulary_of
 from rerank.support import Group, Support, Wrong, attributes, number
-from rerank.untrusted import clean
-from rerank.wording import WISH_CHARS
 
 if TYPE_CHECKING:
     from rerank.reasons import Draft, ReasonTask
@@ -37,16 +36,6 @@ _STOPS = frozenset(".!?。！？")
 _BREAKS = frozenset(",;:，；：、")
 _OTHERS = frozenset({"i", "we", "they", "it", "who", "which"})
 _SUBJECTS = _OTHERS | {"you", "you've", "you'd"}
-
-
-def vocabulary_of(task: ReasonTask) -> Vocabulary:
-    """What reasons of this task may name. Costs milliseconds for hundreds of titles: made once per task."""
-    platforms = {event.platform for line in task.summary.lines for event in line.events}
-    platforms |= {name for item in task.items for name in item.platforms} | set(task.settings.silent)
-    platforms |= {task.platform} if task.platform else set()
-    extra = {part for word in task.prompt.words.values() for part in word.lower().split()}
-    wish = plain(clean(task.wish or "", WISH_CHARS)).lower()
-    return Vocabulary([*task.known.values(), *task.items], platforms, task.language, extra, wish)
 
 
 def check_claims(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) -> str | None:
@@ -169,6 +158,8 @@ class _Reading:
             self._deed(tokens, place, groups, before)
         elif word in ITEM[self.language]:
             self._pronoun(tokens, place, groups)
+        elif word in ("一部", "部") and before[-1:] == ["的"]:
+            raise Wrong("claim")
         elif word in TURN[self.language]:
             groups.append(Group(about_item=True))
 
@@ -188,7 +179,7 @@ class _Reading:
         if self.language == "en":
             if word in ("purchases", "buy") and before[-1:] == ["your"]:
                 pass
-            elif any(part in PREDICT["en"] for part in before):
+            elif _predicted(before):
                 groups.append(Group(predicts=True))
                 return
             subjects = [t.text.lower() for t in tokens[:place] if t.text.lower() in _SUBJECTS]
@@ -229,6 +220,10 @@ class _Reading:
                 raise Wrong("claim")
             group.titles.append(titles[-1])
         elif not group.about_item:
+            after = [t.text for t in tokens[place + 1 : place + 3]]
+            listed = tokens[place - 1 : place] and tokens[place - 1].text.lower() == "and"
+            if listed and group.deeds and group.titles and len(after) < 2:
+                raise Wrong("tone")
             groups.append(Group(about_item=True))
 
     def _title(self, tokens: list[Token], place: int, groups: list[Group]) -> None:
@@ -281,6 +276,10 @@ class _Reading:
         code = "claim" if token.kind == "category" else "creator"
         if group.asked and name in self.known.wish:
             return
+        if group.titles and group.deeds and not group.about_item:
+            ids = frozenset().union(*group.titles)
+            if not self.known.had(name, token.kind, ids, group):
+                raise Wrong(code)
         owner = self._owner(tokens, place)
         if owner == "history":
             following = [t for t in tokens[place + 1 : place + 4] if t.kind == "title"]
@@ -332,5 +331,19 @@ class _Reading:
         words = [token.text.lower() for token in tokens]
         for n, word in enumerate(words):
             verb = word == "like" and self._is_deed(word, words[max(0, n - 3) : n])
-            if word in ALIKE[self.language] and not verb:
+            if word in CREATOR:
+                self.known.alike(titles, by_creator=True)
+            elif word in ALIKE[self.language] and not verb:
                 self.known.alike(titles)
+
+
+def _predicted(before: list[str]) -> bool:
+    """Whether the words before a verb make it one of the future: may, will also, to."""
+    if before[-1:] == ["to"]:
+        return True
+    for place in range(len(before) - 1, -1, -1):
+        if before[place] in _SUBJECTS or before[place] in ("what", "that"):
+            return before[place] in PREDICT["en"]
+        if before[place] in PREDICT["en"] and before[place] != "to":
+            return True
+    return False

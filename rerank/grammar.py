@@ -116,10 +116,13 @@ ALIKE = {
 """Says that the item and the title have something in common."""
 
 BOTH = {
-    "en": frozenset(_words("another both same also too shared share shares common again more likewise")),
+    "en": frozenset(_words("another both like same also too shared share shares common again more likewise")),
     "zh": frozenset(_words("另一部 另一本 另一款 另一个 另一 都是 也是 同样 同为 也 都 同属 相同 共同")),
 }
 """A category said with one of these is said of the item and of what is cited."""
+
+CREATOR = frozenset(["creator", "creators", "作者"])
+"""Speaks of a creator without a name, who must then be common to both."""
 
 TASTE = {
     "en": frozenset(

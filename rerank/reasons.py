@@ -164,7 +164,7 @@ def settle(
 ) -> list[Reason]:
     """The reason of each item: the model's where it passes the check, else the template of its source."""
     from rerank.check import check
-    from rerank.claims import vocabulary_of
+    from rerank.mentions import vocabulary_of
 
     vocabulary = vocabulary_of(task) if drafts else None
     written = {draft.item: draft for draft in drafts}

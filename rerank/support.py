@@ -72,13 +72,17 @@ class Support:
                 return True
         return not ids and f'"{name.lower()}"' in self.sums
 
-    def alike(self, titles: list[frozenset[str]]) -> None:
+    def alike(self, titles: list[frozenset[str]], *, by_creator: bool = False) -> None:
         """A category or creator must be common to the item and each title; without titles, to one cited."""
-        own = attributes(self.item, "category") | attributes(self.item, "creator")
+        kinds = ("creator",) if by_creator else ("category", "creator")
+
+        def facts(item: Item) -> set[str]:
+            return set().union(*(attributes(item, kind) for kind in kinds))
+
+        own = facts(self.item)
 
         def common(ids: frozenset[str]) -> bool:
-            found = [self.task.known[i] for i in ids if i in self.task.known]
-            return any(own & (attributes(i, "category") | attributes(i, "creator")) for i in found)
+            return any(own & facts(self.task.known[i]) for i in ids if i in self.task.known)
 
         if titles and not all(common(ids) for ids in titles):
             raise Wrong("claim")
@@ -104,11 +108,11 @@ class Support:
             return
         for name in group.platforms:
             on_item = name in self.item.platforms
-            if not on_item and (group.about_item or name not in {event.platform for event in self.events}):
+            if not on_item:
                 raise Wrong("platform")
         if group.about_item or not group.titles:
             year = {float(self.item.year)} if self.item.year is not None else set()
-            counts = {float(len(self.cited))} | self._asked_numbers()
+            counts = _count(len(self.cited)) | self._asked_numbers()
             rest = [n for n in group.numbers if n not in year | counts]
             if (rest or group.dates) and (group.about_item or not self._in_sums(group)):
                 raise Wrong("number")
@@ -130,14 +134,14 @@ class Support:
 
     def _numbers_of(self, event: Event, ids: frozenset[str], titles: int, group: Group) -> bool:
         moment = _moment(event.time)
-        allowed = {float(titles), *moment[1]}
+        allowed = {*moment[1], *_count(titles)}
         allowed |= {float(i.year) for i in (self.task.known.get(k) for k in ids) if i and i.year is not None}
         if event.value is not None:
             allowed |= {event.value, float(round(100 * event.value))}
         return set(group.numbers) <= allowed and all(moment[0].startswith(date) for date in group.dates)
 
     def _free_numbers(self, group: Group) -> None:
-        allowed = {float(len(self.cited))} | self._asked_numbers()
+        allowed = _count(len(self.cited)) | self._asked_numbers()
         if len(self.events) == 1:
             allowed |= _moment(self.events[0].time)[1] | {self.events[0].value or 0.0}
         if not set(group.numbers) <= allowed and not self._in_sums(group):
@@ -158,6 +162,11 @@ def attributes(item: Item, kind: str) -> set[str]:
     if kind == "category":
         return {plain(clean(name, 40)).lower() for name in item.categories}
     return {plain(clean(name, 60)) for name in item.creators}
+
+
+def _count(n: int) -> set[float]:
+    """A number of titles that may be said: one is never counted, and would pass for a rating."""
+    return {float(n)} if n > 1 else set()
 
 
 def number(text: str) -> float:

@@ -368,6 +368,97 @@ def _false() -> Iterator[Case]:
     yield Case("en", "Blade Runner", ("The Matrix",), "You loved The Matrix, and both are by Ridley Scott.")
 
 
+SUBTLE = (  # written after the check, to break it
+    ("en", "The Thing", ("Alien",), "You loved Alien, and The Thing has the same creator."),
+    ("en", "The Thing", ("Alien",), "The Thing is by the creator of Alien, which you loved."),
+    ("en", "The Thing", ("Alien",), "You watched Alien again and again."),
+    ("en", "The Thing", ("Alien",), "You liked both Alien and this one."),
+    ("en", "The Thing", ("Alien",), "Since you finished Alien, a Crime film, try The Thing."),
+    ("en", "The Thing", ("Alien",), "Your love of Comedy makes The Thing a good choice, as does Alien."),
+    ("en", "The Thing", ("Alien",), "You enjoyed Alien more than other films."),
+    ("en", "The Thing", ("Alien",), "The Thing is the next part of Alien."),
+    ("en", "The Thing", ("Alien",), "The Thing comes from the same series as Alien."),
+    ("en", "The Thing", ("Alien",), "You always liked Alien on cinema."),
+    ("en", "The Thing", ("Alien",), "You loved Alien, which came out in 1982."),
+    ("en", "The Thing", ("Alien",), "You rated Alien 5, which is on shop."),
+    ("en", "The Thing", ("Alien",), "You have seen many films like Alien."),
+    ("en", "The Thing", ("Alien",), "You bought The Thing on stream and loved Alien."),
+    ("en", "The Thing", ("Alien",), "After finishing Alien you looked for The Thing."),
+    ("en", "The Thing", ("Alien",), "Alien, which you disliked, is similar."),
+    ("en", "The Thing", ("Alien",), "You gave Alien 1 star."),
+    ("en", "The Thing", ("Alien",), "You loved Alien, and so did your friends."),
+    ("en", "The Thing", ("Alien",), "This is on cinema and you loved Alien."),
+    ("en", "The Thing", ("Alien",), "You recommended Alien."),
+    ("en", "The Thing", ("Alien",), "You found Alien a good film and loved its creator."),
+    ("en", "The Thing", ("Alien",), "You and Ridley Scott love Horror."),
+    ("en", "The Thing", ("Alien",), "The Thing was made after Alien."),
+    ("en", "The Thing", ("Alien",), "The Thing is close to what you bought on cinema."),
+    ("en", "The Thing", ("Alien",), "Alien is on stream too, and you loved it."),
+    ("en", "The Thing", ("Alien",), "You loved Alien in 5 parts."),
+    ("en", "The Thing", ("Alien",), "You loved Alien, and The Thing is a 5 star film."),
+    ("en", "The Thing", ("Alien",), "You want more films like Alien."),
+    ("en", "The Thing", ("Alien",), "You could not finish Alien."),
+    ("en", "The Thing", ("Alien",), "You loved Horror films on stream."),
+    ("en", "Collateral", ("Heat", "Notting Hill"), "You disliked Heat but bought Notting Hill."),
+    ("en", "Collateral", ("Heat", "Notting Hill"), "You disliked Notting Hill on cinema and Heat on shop."),
+    (
+        "en",
+        "Collateral",
+        ("Heat", "Notting Hill"),
+        "Heat and Notting Hill are both Crime films, like Collateral.",
+    ),
+    (
+        "en",
+        "Collateral",
+        ("Heat", "Notting Hill"),
+        "You bought Heat, and Notting Hill is the kind you enjoy.",
+    ),
+    ("en", "Collateral", ("Heat", "Notting Hill"), "You returned Heat, and disliked Notting Hill."),
+    ("en", "Collateral", ("Heat", "Notting Hill"), "You liked the Romance in Heat."),
+    ("en", "Collateral", ("Heat", "Notting Hill"), "Collateral is like Notting Hill."),
+    ("zh", "The Thing", ("Alien",), "你喜欢《Alien》，《The Thing》也在 cinema 上。"),
+    ("zh", "The Thing", ("Alien",), "你在 stream 给《Alien》打了 5 分。"),
+    ("zh", "The Thing", ("Alien",), "你给《Alien》打了 3 分，所以推荐这部电影。"),
+    ("zh", "The Thing", ("Alien",), "你看过三次《Alien》。"),
+    ("zh", "The Thing", ("Alien",), "你不喜欢《Alien》，所以推荐这部电影。"),
+    ("zh", "The Thing", ("Alien",), "你喜欢《Alien》和《The Thing》。"),
+    ("zh", "The Thing", ("Alien",), "《The Thing》是《Alien》的一部。"),
+    ("zh", "The Thing", ("Alien",), "你最爱 Ridley Scott 的《The Thing》。"),
+    ("zh", "The Thing", ("Alien",), "你喜欢的《Alien》是 Comedy 片。"),
+    ("zh", "The Thing", ("Alien",), "因为你喜欢《Heat》和《Alien》。"),
+    ("zh", "The Thing", ("Alien",), "你在 cinema 购买了《Alien》。"),
+    ("zh", "The Thing", ("Alien",), "《The Thing》与《Alien》的作者相同。"),
+    ("zh", "The Thing", ("Alien",), "你对 Comedy 的兴趣很适合《The Thing》。"),
+    ("zh", "The Thing", ("Alien",), "你喜欢《Alien》中的 John Carpenter。"),
+    ("en", "The Thing", ("Alien",), "You liked Alien most on stream."),
+    ("en", "The Thing", ("Alien",), "The Thing is what you asked for after Alien."),
+    ("en", "The Thing", ("Alien",), "Alien and The Thing are both on cinema."),
+    ("en", "The Thing", ("Alien",), "You enjoyed Alien, one of the Crime films you like."),
+    ("en", "The Thing", ("Alien",), "You watched Alien, The Thing and others on cinema."),
+    ("en", "The Thing", ("Alien",), "You gave Alien a rating of 4."),
+    ("en", "The Thing", ("Alien",), "You loved Alien, and it is by John Carpenter, like this."),
+    ("en", "The Thing", ("Alien",), "This film and Alien are both by Ridley Scott."),
+    ("en", "The Thing", ("Alien",), "You loved the Comedy in Alien."),
+    ("en", "The Thing", ("Alien",), "You liked Alien because it is short."),
+    (
+        "en",
+        "The Thing",
+        ("Alien",),
+        "Your favourite creator is Ridley Scott, so The Thing by Ridley Scott fits.",
+    ),
+    ("en", "The Thing", ("Alien",), "Because you bought Alien on cinema, you may like this."),
+    ("en", "The Thing", ("Alien",), "Try The Thing, which you liked on stream."),
+    ("en", "The Thing", ("Alien",), "You tried Alien in 1998 and liked it."),
+    ("en", "The Thing", ("Alien",), "You liked three films like Alien."),
+    ("zh", "The Thing", ("Alien",), "你在 cinema 看完了《Alien》。"),
+    ("zh", "The Thing", ("Alien",), "你也喜欢《The Thing》的作者。"),
+    ("zh", "The Thing", ("Alien",), "《Alien》在 stream 上，你喜欢它。"),
+    ("zh", "The Thing", ("Alien",), "你喜欢三部 Horror 片。"),
+    ("zh", "The Thing", ("Alien",), "你喜欢 Comedy 和《Alien》。"),
+    ("zh", "The Thing", ("Alien",), "你曾经不喜欢《Alien》，现在喜欢它。"),
+)
+
+
 @lru_cache
 def true_cases() -> tuple[Case, ...]:
     return tuple(dict.fromkeys(_true()))
@@ -375,4 +466,4 @@ def true_cases() -> tuple[Case, ...]:
 
 @lru_cache
 def false_cases() -> tuple[Case, ...]:
-    return tuple(dict.fromkeys(_false()))
+    return tuple(dict.fromkeys([*_false(), *(Case(*case) for case in SUBTLE)]))
