@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends
-from starlette.requests import Request
+from starlette.requests import Request as HTTPRequest
 
 from api.opening import open_pipeline
 from api.settings import Settings
 from recall.errors import ModelError
 from recall.store import Store
+from recall.types import Event, History, Query
 from rerank.pipeline import Pipeline
-from rerank.types import Capabilities, Deadline
+from rerank.types import Capabilities, Deadline, Request
 
 PROBE_SECONDS = 5.0
 """How long readiness waits for the language model to tell what it can do."""
@@ -33,6 +35,7 @@ class Service:
     async def open(cls, settings: Settings) -> AsyncIterator[Service]:
         """NotFound with the remedy where nothing was ingested or trained yet."""
         async with open_pipeline(settings) as (pipeline, store):
+            await _warm(pipeline)
             yield cls(settings, pipeline, store)
 
     async def person(self, platform: str, user: str) -> str:
@@ -54,7 +57,19 @@ class Service:
             return None, str(error.cause)
 
 
-def _service(request: Request) -> Service:
+async def _warm(pipeline: Pipeline) -> None:
+    """One answer to nobody: what is loaded and compiled on first use is not paid by the first caller."""
+    known = await pipeline.recommend(Request(None, k=1, mode="recall"))
+    if known.items:
+        item = known.items[0].item
+        event = Event("warm", item.platforms[0], item.id, "seen", int(time.time()))
+        history = History(None, (event,))
+        found = await pipeline.recommend(Request(None, k=1, mode="recall", history=history))
+        ids = [each.item.id for each in found.items]
+        await asyncio.to_thread(pipeline.recall.explain, Query(history), ids)
+
+
+def _service(request: HTTPRequest) -> Service:
     return cast(Service, request.app.state.service)
 
 

@@ -13,14 +13,9 @@ import pytest
 from api.answers import answer_of
 from api.schemas import RecommendationAnswer
 from tests.openai_server import MODEL, openai_server
-from tests.whole import trained, whyrec, write_platforms
+from tests.whole import whyrec, write_platforms
 
 NO_MODEL = {"WHYREC_LLM__ENGINE": "none", "OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("recommend"))
 
 
 def _answer(config: Path, *options: str, **environment: str) -> RecommendationAnswer:
@@ -39,17 +34,17 @@ def _ids(answer: RecommendationAnswer) -> list[str]:
     return [item.item for item in answer.items]
 
 
-def test_without_a_model_the_order_is_recall_s_and_the_answer_says_so(config: Path) -> None:
-    answer = _answer(config, "-k", "5")
+def test_without_a_model_the_order_is_recall_s_and_the_answer_says_so(whole: Path) -> None:
+    answer = _answer(whole, "-k", "5")
     assert (answer.provenance.rerank_status, answer.provenance.cause) == ("skipped", "no_model")
     assert [item.recall_rank for item in answer.items] == [1, 2, 3, 4, 5]
     assert all(item.reason and item.reason.author == "template" for item in answer.items)
 
 
-def test_a_configured_endpoint_reranks_and_its_reasons_are_shown(config: Path) -> None:
-    plain = _answer(config, "-k", "5")
+def test_a_configured_endpoint_reranks_and_its_reasons_are_shown(whole: Path) -> None:
+    plain = _answer(whole, "-k", "5")
     with openai_server() as server:
-        answer = _answer(config, "-k", "5", WHYREC_RANK__WEIGHT="1", **_endpoint(server.url))
+        answer = _answer(whole, "-k", "5", WHYREC_RANK__WEIGHT="1", **_endpoint(server.url))
         seen = [each for each in server.requests() if each["path"] == "/v1/chat/completions"]
     assert (answer.provenance.rerank_status, answer.provenance.model) == ("full", MODEL)
     assert answer.provenance.usage.prompt > 0
@@ -58,16 +53,16 @@ def test_a_configured_endpoint_reranks_and_its_reasons_are_shown(config: Path) -
     assert {each["auth"] for each in seen} == {"Bearer sk-test"}
 
 
-def test_no_user_id_reaches_the_model(config: Path) -> None:
+def test_no_user_id_reaches_the_model(whole: Path) -> None:
     with openai_server() as server:
-        answer = _answer(config, **_endpoint(server.url))
+        answer = _answer(whole, **_endpoint(server.url))
         sent = json.dumps([each["body"] for each in server.requests()])
     assert answer.person is not None and answer.person not in sent
     assert '"u7"' not in sent and "k7" not in sent
 
 
-def test_a_server_killed_in_the_middle_of_a_call_costs_the_model_s_part_only(config: Path) -> None:
-    plain = _answer(config, "-k", "5")
+def test_a_server_killed_in_the_middle_of_a_call_costs_the_model_s_part_only(whole: Path) -> None:
+    plain = _answer(whole, "-k", "5")
     with openai_server(delay=30) as server:
 
         def kill_in_mid_call() -> None:
@@ -78,7 +73,7 @@ def test_a_server_killed_in_the_middle_of_a_call_costs_the_model_s_part_only(con
         killer = threading.Thread(target=kill_in_mid_call)
         killer.start()
         began = time.monotonic()
-        answer = _answer(config, "-k", "5", "--deadline", "4", **_endpoint(server.url))
+        answer = _answer(whole, "-k", "5", "--deadline", "4", **_endpoint(server.url))
         spent = time.monotonic() - began
         killer.join()
     assert answer.provenance.milliseconds["total"] < 4250
@@ -91,21 +86,21 @@ def test_a_server_killed_in_the_middle_of_a_call_costs_the_model_s_part_only(con
     assert all(item.reason and item.reason.author == "template" for item in answer.items)
 
 
-def test_a_server_that_hangs_costs_no_more_than_the_deadline(config: Path) -> None:
+def test_a_server_that_hangs_costs_no_more_than_the_deadline(whole: Path) -> None:
     with openai_server(delay=60) as server:
-        answer = _answer(config, "--deadline", "1.5", **_endpoint(server.url))
+        answer = _answer(whole, "--deadline", "1.5", **_endpoint(server.url))
     assert answer.provenance.milliseconds["total"] < 1750
     assert (answer.provenance.rerank_status, answer.provenance.cause) == ("skipped", "deadline")
 
 
-def test_only_items_of_the_asking_platform_are_recommended(config: Path) -> None:
-    answer = _answer(config, "--platform", "shop")
+def test_only_items_of_the_asking_platform_are_recommended(whole: Path) -> None:
+    answer = _answer(whole, "--platform", "shop")
     assert answer.items
     assert all("shop" in {each.platform for each in item.listings} for item in answer.items)
 
 
-def test_the_table_is_for_people(config: Path) -> None:
-    done = whyrec("recommend", "cinema:u7", "-k", "3", "--config", config, **NO_MODEL)
+def test_the_table_is_for_people(whole: Path) -> None:
+    done = whyrec("recommend", "cinema:u7", "-k", "3", "--config", whole, **NO_MODEL)
     assert done.exit_code == 0
     assert "Film " in done.stdout and "order skipped (no_model)" in done.stdout
 
@@ -118,8 +113,8 @@ def test_the_table_is_for_people(config: Path) -> None:
         (["cinema:u7", "--platform", "opera"], "no platform 'opera'; have cinema, shop"),
     ],
 )
-def test_who_or_what_is_unknown_is_named(config: Path, arguments: list[str], message: str) -> None:
-    done = whyrec("recommend", *arguments, "--config", config, **NO_MODEL)
+def test_who_or_what_is_unknown_is_named(whole: Path, arguments: list[str], message: str) -> None:
+    done = whyrec("recommend", *arguments, "--config", whole, **NO_MODEL)
     assert done.exit_code == 1 and message in done.stderr and done.stdout == ""
 
 
@@ -128,7 +123,7 @@ def test_before_ingest_the_remedy_is_named(tmp_path: Path) -> None:
     assert done.exit_code == 1 and "whyrec ingest" in done.stderr
 
 
-def test_json_and_http_say_the_same(config: Path) -> None:
+def test_json_and_http_say_the_same(whole: Path) -> None:
     assert answer_of.__annotations__["return"] == "RecommendationAnswer"
-    fields: dict[str, Any] = _answer(config, "-k", "1").model_dump()
+    fields: dict[str, Any] = _answer(whole, "-k", "1").model_dump()
     assert set(fields) == set(RecommendationAnswer.model_fields)

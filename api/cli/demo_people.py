@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from recall.types import History
 
-SECONDS = 60.0
-"""Deadline of one recommendation: time enough for a small model on a slow machine."""
+SECONDS = 12.0
+"""Deadline of one recommendation: enough for the bundled model on two idle cores."""
 
 SIZES = range(20, 61)
 """Events of a person whose history is worth reading."""
