@@ -11,7 +11,7 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 help:
 	@echo "make demo       sample data, merge, train, explained recommendations (nothing but a package index needed)"
 	@echo "make test       the tests, as CI runs them"
-	@echo "make test-long  the slow checks: kills, soak, Spark, browser, real vLLM"
+	@echo "make test-long  the slow checks"
 	@echo "make lint       ruff and mypy"
 	@echo "make clean      remove the environment and the demo's data"
 
@@ -27,18 +27,13 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev]'
 	@touch $@
 
-$(VENV)/.long: $(VENV)/.dev
-	@echo "[environment] $(VENV): Spark, for the slow checks"
-	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev,spark]'
-	@touch $@
-
 demo: $(VENV)/.core
 	@$(BIN)/whyrec demo demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n $(CORES) --dist worksteal -m "not long"
 
-test-long: $(VENV)/.long
+test-long: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m long --durations=15
 
 lint: $(VENV)/.dev
