@@ -11,7 +11,7 @@ import pyarrow as pa
 from recall.links.clusters import Clusters, Edge, links_table
 from recall.links.config import LinksConfig
 from recall.links.ledger import Ledger, Node, ordered
-from recall.links.match import Record, record, same_ids, same_titles, similar_titles
+from recall.links.match import Record, contained_titles, record, same_ids, same_titles, similar_titles
 
 _COLUMNS = ("title", "year", "creators", "categories", "external_ids")
 
@@ -100,11 +100,8 @@ def match_items(
 
     take(edges)
     if config.items:
-        platforms = [
-            frozenset(records[member].platform for member in clusters.members(row))
-            for row in range(len(nodes))
-        ]
-        take(similar_titles(records, platforms, config))
+        take(similar_titles(records, _platforms(clusters, records), config))
+        take(contained_titles(records, _platforms(clusters, records)))
     links = links_table("item", nodes, listings["first_seen"].to_pylist(), clusters, taken)
     refused = ledger.apart("item")
     kept = {
@@ -114,6 +111,13 @@ def match_items(
         and clusters.find(place[d.one]) != clusters.find(place[d.other])
     }
     return ItemLinks(links, tuple(sorted(kept.values(), key=lambda d: (-d.confidence, d.one, d.other))))
+
+
+def _platforms(clusters: Clusters, records: Sequence[Record]) -> list[frozenset[str]]:
+    """For each row the platforms that its cluster is on."""
+    return [
+        frozenset(records[member].platform for member in clusters.members(row)) for row in range(len(records))
+    ]
 
 
 def _may_join(left: list[int], right: list[int], records: Sequence[Record], trusted: set[int]) -> bool:

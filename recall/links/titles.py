@@ -20,6 +20,9 @@ _EDITION = re.compile(
     r"region \d|\d-?discs?|box ?set|paperback|hardcover|kindle|audiobook|audio cd|cd|vinyl)\b",
     re.IGNORECASE,
 )
+_INSTALMENT = re.compile(
+    r"\b(season|series|part|vol|volume|episode|chapter|book|staffel|saison|temporada|teil)\b", re.IGNORECASE
+)
 _YEAR = re.compile(r"^(1[89]|20)\d\d$")
 _LETTERS = str.maketrans(
     {"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d", "ı": "i"}
@@ -39,11 +42,10 @@ _FILLER = frozenset({"part", "vol", "volume", "chapter", "episode", "season", "s
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """`main` and `others` (titles in brackets or after 'aka') as keys; `bare` is before a subtitle, or ''."""
+    """`main` and `others` (titles in brackets or after 'aka') as keys."""
 
     main: str
     others: tuple[str, ...] = ()
-    bare: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -51,18 +53,28 @@ class Title:
 
 
 def parse_title(text: str) -> Title:
-    """Keys of a title; empty for an empty one. Editions, formats and years in brackets count for nothing."""
+    """Keys of a title; empty for an empty one.
+
+    Editions, formats and years in brackets count for nothing; 'Season 2' in brackets belongs to the title.
+    """
     inside = [part.strip() for part in _BRACKETS.findall(text)]
     outside = _BRACKETS.sub(" ", text).strip() or text
+    for part in inside:
+        if _instalment(part) and not _YEAR.match(part):
+            outside = f"{outside} {part}"
     parts = _AKA.split(outside)
     others = parts[1:]
     for part in inside:
-        if not _YEAR.match(part) and not _EDITION.search(part):
+        if not (_YEAR.match(part) or _instalment(part) or _EDITION.search(part)):
             others += [piece for piece in _AKA.split(part) if piece.strip()]
     main = key(parts[0]) or key(text)
     found = dict.fromkeys(made for other in others if (made := key(other)) and made != main)
-    head = re.split(r":|\s[-–—]\s", parts[0], maxsplit=1)
-    return Title(main, tuple(found), key(head[0]) if len(head) > 1 else "")
+    return Title(main, tuple(found))
+
+
+def _instalment(text: str) -> bool:
+    """'Season 2', 'Part II': what tells it from its siblings belongs to the title."""
+    return bool(numbers(key(text))) and (bool(_INSTALMENT.search(text)) or text.isdigit())
 
 
 def key(text: str) -> str:
