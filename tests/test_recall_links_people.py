@@ -31,11 +31,9 @@ def accounts(*rows: tuple[Any, ...]) -> pa.Table:
 
 def table(*rows: tuple[str, str, str]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+    names = ("person", "platform", "user")
     return pa.table(
-        {
-            name: pa.array(column, pa.string())
-            for name, column in zip(("person", "platform", "user"), columns, strict=True)
-        }
+        {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
     )
 
 
@@ -65,9 +63,8 @@ def test_links_close_over_an_account_that_has_no_events() -> None:
 def test_shared_hashes_link_and_a_hash_of_too_many_accounts_links_nobody() -> None:
     given = accounts(("a", "1", 1, ["h"]), ("b", "2", 2, ["h"]))
     assert len(set(persons(given, table()).values())) == 1
-    many = accounts(
-        *(("a", str(n), n, ["h"]) for n in range(CONFIG.accounts_per_key + 1)), ("b", "x", 0, ["h"])
-    )
+    family = [("a", str(number), number, ["h"]) for number in range(CONFIG.accounts_per_key + 1)]
+    many = accounts(*family, ("b", "x", 0, ["h"]))
     assert len(set(persons(many, table()).values())) == len(many)
     assert shared_keys(many, table(), CONFIG) == [("key", CONFIG.accounts_per_key + 1)]
 
@@ -120,5 +117,7 @@ def test_order_does_not_matter_and_undone_pairs_never_meet(
     )
     pairs = table(*((key, *nodes[row]) for key, row in claims))
     found = persons(given, pairs, ledger)
-    assert persons(given.take(order), pairs.take(list(reversed(range(len(pairs))))), ledger) == found
+    assert (
+        persons(given.take(order), table(*((key, *nodes[row]) for key, row in claims[::-1])), ledger) == found
+    )
     assert all(found[nodes[one]] != found[nodes[two]] for one, two in undone if one != two)

