@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from recall.types import History
 
-SECONDS = 12.0
+SECONDS = 15.0
 """Deadline of one recommendation: enough for the bundled model on two idle cores."""
 
 SIZES = range(20, 61)
