@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from evals.bench.factors import generated, power_law
 from evals.bench.figure import Figure, against
 from evals.bench.recall import run
-from evals.bench.searches import agreement, argpartition, peers, whyrec
+from evals.bench.searches import agreement, argpartition, good_enough, peers, whyrec
 from recall.workspace import Workspace
 
 
@@ -44,10 +45,11 @@ def test_ratios_compare_medians_of_the_same_turns() -> None:
 def test_agreement_counts_wrong_seen_and_repeated_items_as_missed() -> None:
     factors = np.arange(1, 21, dtype=np.float32)[:, None]
     user = np.ones((1, 1), np.float32)
-    seen = power_law(20, people=1)[:0]
-    seen.resize((1, 20))
-    assert agreement(factors, user, seen, np.array([[19, 18, 17, 16]]), 4) == 1.0
-    assert agreement(factors, user, seen, np.array([[19, 19, 17, 3]]), 4) == 0.5
+    seen = csr_matrix((1, 20), dtype=np.float32)
+    seen[0, 19] = 1.0
+    good = good_enough(factors, user, seen, 4)
+    assert agreement(good, np.array([[18, 17, 16, 15]]), 4) == 1.0
+    assert agreement(good, np.array([[19, 18, 18, 3]]), 4) == 0.25
 
 
 def test_a_generated_catalogue_is_skewed_and_trained_once(tmp_path: Path) -> None:

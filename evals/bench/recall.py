@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from evals.bench.factors import FactorSet, flat, generated, of_artefact
 from evals.bench.figure import Figure, against
-from evals.bench.searches import Search, agreement, peers, whyrec
+from evals.bench.searches import Search, agreement, good_enough, peers, whyrec
 from recall.artefact import Artefact, write_artefact
 from recall.errors import NotFound
 from recall.factorize import als_arrays
@@ -45,7 +45,7 @@ def run(
     with threadpool_limits(1):
         for given in sets:
             progress(f"one user at a time: {given.name}")
-            figures += one_by_one(given, users=20 if quick else 200)
+            figures += one_by_one(given, users=20 if quick else 100)
             progress(f"blocks of users: {given.name}")
             figures += in_blocks(given, users=64 if quick else 256, rounds=2 if quick else 5)
         progress("fold-in")
@@ -87,17 +87,18 @@ def _measure(
     """Every search answers every turn in the same order; the first turn warms up and is not counted."""
     seconds: dict[str, list[float]] = {label: [] for label in searches}
     agree: dict[str, list[float]] = {label: [] for label in searches}
-    checked = np.linspace(0, len(turns) - 1, min(10, len(turns))).astype(int)
+    checked = set(np.linspace(1, len(turns), min(10, len(turns))).astype(int).tolist())
     for turn, (users, seen) in enumerate([turns[0], *turns]):
+        few = slice(0, 2)
+        good = good_enough(factors, users[few], seen[few], n) if turn in checked else None
         for label, search in searches.items():
             started = time.process_time()
             rows = search(users, seen)
             taken = time.process_time() - started
             if turn:
                 seconds[label].append(taken)
-            if rows is not None and turn and turn - 1 in checked:
-                few = slice(0, 8)
-                agree[label].append(agreement(factors, users[few], seen[few], rows[few], n))
+            if rows is not None and good is not None:
+                agree[label].append(agreement(good, rows[few], n))
     times = {label: np.array(taken) for label, taken in seconds.items()}
     shares = {label: float(np.mean(found)) for label, found in agree.items() if found}
     return against(name, times.pop("whyrec"), times, shares)

@@ -101,13 +101,18 @@ def peers(factors: np.ndarray, n: int) -> dict[str, Search]:
     return found
 
 
-def agreement(factors: np.ndarray, users: np.ndarray, seen: csr_matrix, rows: np.ndarray, n: int) -> float:
-    """Share of the n places that hold a distinct unseen item as good as the true n-th, up to float ties."""
-    good = 0
+def good_enough(factors: np.ndarray, users: np.ndarray, seen: csr_matrix, n: int) -> np.ndarray:
+    """bool[u × items]: the unseen items as good as the true n-th, up to float ties; summed in float64."""
+    good = np.empty((len(users), len(factors)), bool)
     for u, user in enumerate(users):
-        exact = factors.astype(np.float64) @ user
+        exact = np.einsum("ij,j->i", factors, user, dtype=np.float64, casting="same_kind")
+        reach = float(np.abs(exact).max())
         exact[seen.indices[seen.indptr[u] : seen.indptr[u + 1]]] = -np.inf
-        least = np.partition(exact, -n)[-n] - 2e-6 * float(np.abs(exact[np.isfinite(exact)]).max())
-        mine = np.unique(rows[u][rows[u] >= 0])
-        good += int(np.count_nonzero(exact[mine] >= least))
-    return good / (n * len(users))
+        good[u] = exact >= np.partition(exact, -n)[-n] - 2e-6 * reach
+    return good
+
+
+def agreement(good: np.ndarray, rows: np.ndarray, n: int) -> float:
+    """Share of the n places of each user that hold a distinct item of `good_enough`."""
+    found = sum(int(good[u, np.unique(mine[mine >= 0])].sum()) for u, mine in enumerate(rows))
+    return found / (n * len(rows))
