@@ -14,8 +14,8 @@ from recall.links.ledger import Ledger, Node
 def link_people(accounts: pa.Table, pairs: pa.Table, ledger: Ledger, config: LinksConfig) -> pa.Table:
     """recall.tables.LINKS rows of kind 'person': one for each account, sorted by platform and key.
 
-    `accounts` has platform, user, first_seen and may have keys (lists of salted hashes, see
-    recall/links/keys.py); `pairs` has person, platform, user and may have confidence. Accounts with the same
+    `accounts` has platform, user, first_seen and may have keys (lists of
+    salted hashes); `pairs` has person, platform, user and may have confidence. Accounts with the same
     person key are one person. A key of more than `accounts_per_key` accounts on one platform links nobody
     (`shared_keys` lists them). What the ledger holds apart stays apart, on whatever way it would be joined.
     """
