@@ -1,7 +1,7 @@
 """The compiled inner product scan: one user or a block of users against item factors sorted by norm.
 
-Scores are counted in whole quanta of 2⁻²⁰ of the largest score that user and catalogue allow (‖user‖ times
-the largest norm), well above float32 rounding, so that scores equal within tolerance are equal. Quanta and
+Scores are counted in whole quanta of 2⁻²² of the largest score that user and catalogue allow (‖user‖ times
+the largest norm), about float32 rounding, so that scores equal within tolerance are equal. Quanta and
 item row share one integer, quanta in the high half and the row inverted in the low half: one comparison
 orders by score, then by row, and no two items are ever equal.
 """
@@ -9,16 +9,23 @@ orders by score, then by row, and no two items are ever equal.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
-QUANTA = np.float32(1 << 20)
+QUANTA = np.float32(1 << 22)
 ROW = np.int64(0xFFFFFFFF)
 NOTHING = np.int64(-(2**62))
 """An empty place of a heap, below every key."""
 
 # Sums may be reordered into vector registers; NaN and infinity keep their meaning (plain fastmath drops it).
 _REORDER = {"reassoc", "contract", "nsz"}
-_SLACK = np.float32(1.00001)  # rounding of ‖user‖ · ‖item‖ against the rounded dot product
+
+
+@njit(nogil=True, cache=True)
+def _rounding(k):  # type: ignore[no-untyped-def]
+    """How far a float32 product of k factors can be off, as a share of ‖user‖ · ‖item‖, and of the norms."""
+    return np.float32(k * 1.2e-7 + 1e-6)
 
 
 @njit(nogil=True, cache=True, fastmath=_REORDER)
@@ -76,8 +83,9 @@ def scan(factors, norms, rows, user, norm, quantum, exclude, allowed, heap):  # 
     Stops when ‖user‖ · (next norm) can no longer reach the least key kept (Cauchy–Schwarz).
     """
     least = np.float32(-np.inf)
+    slack = np.float32(1) + _rounding(len(user))
     for at in range(len(norms)):
-        if norm * norms[at] * _SLACK < least:
+        if norm * norms[at] * slack < least:
             return at
         score = _dot(factors, at, user)
         if score >= least:
@@ -89,6 +97,33 @@ def scan(factors, norms, rows, user, norm, quantum, exclude, allowed, heap):  # 
     return len(norms)
 
 
+def halves_are_fast() -> bool:
+    """Whether this processor widens float16 by itself; without that the compiled code would lack a symbol."""
+    import platform
+
+    from llvmlite.binding import get_host_cpu_features
+
+    return platform.machine() in ("aarch64", "arm64") or bool(get_host_cpu_features().get("f16c"))
+
+
+@intrinsic
+def _widen(typing, bits):  # type: ignore[no-untyped-def]
+    """float32 of a float16's bits (numba has no float16 on processors)."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.uint16), generate
+
+
+@njit(nogil=True, cache=True, fastmath=_REORDER)
+def _dot_half(coarse, at, user):  # type: ignore[no-untyped-def]
+    total = np.float32(0)
+    for j in range(len(user)):
+        total += _widen(coarse[at, j]) * user[j]  # type: ignore[call-arg]
+    return total
+
+
 @njit(nogil=True, cache=True)
 def scan_half(coarse, factors, norms, rows, user, norm, quantum, exclude, allowed, heap):  # type: ignore[no-untyped-def]
     """As `scan` over a float16 copy (`coarse`, as uint16 bits): half the bytes are read.
@@ -97,37 +132,21 @@ def scan_half(coarse, factors, norms, rows, user, norm, quantum, exclude, allowe
     2⁻¹¹ ‖user‖ ‖item‖ and a little; what might enter is scored again from `factors`: the result is exact.
     """
     least = np.float32(-np.inf)
-    k = len(user)
-    bits = np.empty(k, np.uint32)
-    wide = bits.view(np.float32)
-    tiny = norm * np.float32(np.sqrt(k) * 2.0**-25)
-    grown = np.float32(2.0**112)  # moves float16's exponent bias to float32's, subnormal numbers included
+    rounding = _rounding(len(user))
+    slack = np.float32(1) + rounding
+    error = np.float32(2.0**-11) + rounding
+    tiny = norm * np.float32(np.sqrt(len(user)) * 2.0**-25)
     for at in range(len(norms)):
-        reach = norm * norms[at] * _SLACK
-        if reach < least:
+        reach = norm * norms[at]
+        if reach * slack < least:
             return at
-        for j in range(k):
-            half = np.uint32(coarse[at, j])
-            bits[j] = ((half & np.uint32(0x8000)) << np.uint32(16)) | (
-                (half & np.uint32(0x7FFF)) << np.uint32(13)
-            )
-        rough = _dot_wide(wide, user) * grown
-        if rough + reach * np.float32(0.0005) + tiny >= least:
+        if _dot_half(coarse, at, user) + reach * error + tiny >= least:
             score = _dot(factors, at, user)
-            row = rows[at]
-            key = (np.int64(np.rint(score / quantum)) << 32) | (ROW - row)
-            if key > heap[0] and not _barred(row, exclude, 0, len(exclude), allowed):
+            key = (np.int64(np.rint(score / quantum)) << 32) | (ROW - rows[at])
+            if key > heap[0] and not _barred(rows[at], exclude, 0, len(exclude), allowed):
                 _replace_least(heap, key)
                 least = _floor(heap, quantum)
     return len(norms)
-
-
-@njit(nogil=True, cache=True, fastmath=_REORDER)
-def _dot_wide(wide, user):  # type: ignore[no-untyped-def]
-    total = np.float32(0)
-    for j in range(len(user)):
-        total += wide[j] * user[j]
-    return total
 
 
 @njit(nogil=True, cache=True)
@@ -142,7 +161,7 @@ def push_tile(  # type: ignore[no-untyped-def]
     for u in range(len(active)):
         who = active[u]
         heap, quantum = heaps[who], quanta[who]
-        slack = reach[who] * norms[start] * np.float32(4e-6)
+        slack = reach[who] * norms[start] * _rounding(users.shape[1])
         least = _floor(heap, quantum)
         for t in range(rough.shape[1]):
             if rough[u, t] + slack >= least:
@@ -155,12 +174,13 @@ def push_tile(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def still_open(active, reach, quanta, heaps, next_norm):  # type: ignore[no-untyped-def]
+def still_open(active, reach, quanta, heaps, next_norm, k):  # type: ignore[no-untyped-def]
     """The users of `active` whose heaps an item of norm `next_norm` could still enter."""
     kept = 0
+    slack = np.float32(1) + _rounding(k)
     for u in range(len(active)):
         who = active[u]
-        if reach[who] * next_norm * _SLACK >= _floor(heaps[who], quanta[who]):
+        if reach[who] * next_norm * slack >= _floor(heaps[who], quanta[who]):
             active[kept] = who
             kept += 1
     return active[:kept]

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recall.scan import NOTHING, QUANTA, ROW, push_tile, scan, scan_half, still_open
+from recall.scan import NOTHING, QUANTA, ROW, halves_are_fast, push_tile, scan, scan_half, still_open
 
 FLAT = 0.5
-"""A float16 copy is kept when a typical user's search would scan more than this share of the catalogue."""
+"""A float16 copy is kept when a typical user's search would scan more than this share of the catalogue …"""
+
+_LARGE = 16_000_000
+"""… and its float32 factors take more bytes than this: smaller ones stay in the processor's caches."""
 
 _TILE_BYTES = 1 << 18  # items of one tile and their products with _USERS users stay in the L2 cache together
 _USERS = 256
@@ -43,8 +46,10 @@ class FactorIndex:
         order = order[: np.count_nonzero(norms > 0)]
         index = cls(np.ascontiguousarray(factors[order], np.float32), order, norms[order].astype(np.float32))
         if half is None:
-            half = index.scanned_share() > FLAT
-        if half and len(order) and np.abs(index.factors).max() < 60000:  # within float16's range
+            half = index.factors.nbytes > _LARGE and index.scanned_share() > FLAT
+        if (
+            half and halves_are_fast() and len(order) and np.abs(index.factors).max() < 60000
+        ):  # within float16's range
             return cls(
                 index.factors, index.rows, index.norms, index.factors.astype(np.float16).view(np.uint16)
             )
@@ -53,7 +58,8 @@ class FactorIndex:
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> FactorIndex:
         """From the arrays that `arrays` gave."""
-        return cls(arrays["sorted"], arrays["order"], arrays["norms"], arrays.get("coarse"))
+        coarse = arrays.get("coarse") if halves_are_fast() else None
+        return cls(arrays["sorted"], arrays["order"], arrays["norms"], coarse)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What an artefact keeps."""
@@ -187,7 +193,7 @@ def _search_block(
         start += len(items)
         size = min(tile, size * 2)
         if start < len(index.rows):
-            active = still_open(active, reach, quanta, heaps, index.norms[start])
+            active = still_open(active, reach, quanta, heaps, index.norms[start], users.shape[1])
     return heaps, quanta
 
 

@@ -24,8 +24,8 @@ class TrainConfig(BaseModel):
     """People with fewer interactions are left out of the training, and folded in all the same."""
     min_item_people: int = Field(1, ge=1)
     """Items with fewer people get no factors: other recallers may propose them."""
-    half: bool = False
-    """Keep a float16 copy of the factors for the scan: for norms so flat that memory bandwidth decides."""
+    half: bool | None = None
+    """Keep a float16 copy of the factors for the scan; unset: where norms are so flat that it pays."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to factorize; auto takes CUDA where implicit was built with it and a device is there."""
     threads: int = Field(0, ge=0)

@@ -102,13 +102,16 @@ def peers(factors: np.ndarray, n: int) -> dict[str, Search]:
 
 
 def good_enough(factors: np.ndarray, users: np.ndarray, seen: csr_matrix, n: int) -> np.ndarray:
-    """bool[u × items]: the unseen items as good as the true n-th, up to float ties; summed in float64."""
+    """bool[u × items]: the unseen items as good as the true n-th, summed in float64.
+
+    Scores within 10⁻⁶ of the largest possible one (‖user‖ · largest norm) of it count as ties.
+    """
+    longest = float(np.sqrt(np.einsum("ij,ij->i", factors, factors).max()))
     good = np.empty((len(users), len(factors)), bool)
     for u, user in enumerate(users):
         exact = np.einsum("ij,j->i", factors, user, dtype=np.float64, casting="same_kind")
-        reach = float(np.abs(exact).max())
         exact[seen.indices[seen.indptr[u] : seen.indptr[u + 1]]] = -np.inf
-        good[u] = exact >= np.partition(exact, -n)[-n] - 2e-6 * reach
+        good[u] = exact >= np.partition(exact, -n)[-n] - 1e-6 * longest * np.linalg.norm(user)
     return good
 
 
