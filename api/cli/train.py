@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from evals.fit.tune import Tuned
+    from recall.train_config import TrainConfig
+    from recall.workspace import Workspace
 
 
 def train(
@@ -14,10 +20,17 @@ def train(
     json: Json = False,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of [train] seed.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another training to end.")] = False,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="First look for factors, regularization, alpha and half-life."),
+    ] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long --tune may look.")] = 300,
 ) -> None:
     """Fit the recallers on the current build.
 
     The new artefact is verified, then made current; until then, and on any error, the previous one serves.
+    With --tune settings are tried on each person's last liked item; the table of trials is kept among the
+    weights, and the artefact is trained with the best one.
 
     Example: whyrec train --config shop/whyrec.toml
     """
@@ -37,15 +50,67 @@ def train(
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
+        tuned = _tune(Workspace(settings.workspace), chosen, seconds, show) if tune else None
+        chosen = tuned.config if tuned else chosen
         artefact = run(Workspace(settings.workspace), chosen, progress=show, wait=wait)
     manifest = artefact.manifest
     if json:
-        print_json({"artefact": artefact.name} | manifest.model_dump(exclude={"files"}))
+        tried = {"tuned": tuned} if tuned else {}
+        print_json({"artefact": artefact.name} | manifest.model_dump(exclude={"files"}) | tried)
         return
+    if tuned:
+        _show(tuned)
     figures = manifest.figures
     console().print(
         f"artefact {artefact.name} is current: {figures['people']:,.0f} people, "
         f"{figures['items']:,.0f} items ({figures['items_with_factors']:,.0f} with factors), "
         f"{figures['interactions']:,.0f} interactions, "
         f"{chosen.factors} factors, {figures['seconds']:.1f} s"
+    )
+
+
+def _tune(
+    workspace: Workspace, config: TrainConfig, seconds: float, show: Callable[[str, int, int], None]
+) -> Tuned:
+    import time
+
+    from evals.fit.tune import Trial
+    from evals.fit.tune import tune as look
+    from recall.dataset import Dataset
+    from recall.errors import NotFound
+
+    try:
+        build = workspace.builds.current()
+    except NotFound as error:
+        raise NotFound(f"{error}; run `whyrec ingest` first") from error
+    started = time.monotonic()
+    best = 0.0
+
+    def count(trial: Trial) -> None:
+        nonlocal best
+        best = max(best, trial.ndcg)
+        show(f"tuning, NDCG@10 {best:.4f}", int(time.monotonic() - started), int(seconds))
+
+    show("tuning", 0, int(seconds))
+    tuned = look(Dataset.load(build), config, seconds=seconds, seed=config.seed, progress=count)
+    tuned.save(workspace.weights)
+    return tuned
+
+
+def _show(tuned: Tuned) -> None:
+    from rich.table import Table
+
+    from api.cli.output import console
+
+    table = Table("factors", "regularization", "alpha", "half-life", "NDCG@10", "95 %", "seconds")
+    for trial in tuned.trials[:10]:
+        shown = (trial.factors, trial.regularization, trial.alpha, trial.half_life)
+        interval = f"{trial.low:.4f} to {trial.high:.4f}"
+        table.add_row(*map(str, shown), f"{trial.ndcg:.4f}", interval, f"{trial.seconds:.1f}")
+    console().print(table)
+    config = tuned.config
+    console().print(
+        f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items; the half-life is kept. "
+        f"To train with these settings again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
+        f"regularization = {config.regularization}\nalpha = {config.alpha}"
     )
