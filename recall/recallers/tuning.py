@@ -25,5 +25,3 @@ class Tuning(BaseModel):
     of the half-lives that the artefact holds is used."""
     prior: float = Field(50.0, ge=0)
     """Popularity: how many events of all platforms stand in where a platform has few."""
-    freshness: float = Field(0.05, gt=0)
-    """Recent listings: share of the data's time span in which a listing's freshness halves."""
