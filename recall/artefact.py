@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -133,6 +134,15 @@ def read_manifest(folder: Path) -> Manifest:
             "is not what was written" if isinstance(error, ValidationError) else f"can't be read ({error})"
         )
         raise _refused(folder, f"manifest.json {reason}") from error
+
+
+def builds_in_use(models: Generations) -> frozenset[str]:
+    """Names of the builds that artefacts were trained on; one that can't be read names none."""
+    found = set()
+    for name in models.names():
+        with suppress(ArtefactError):
+            found.add(read_manifest(models.folder / name).build)
+    return frozenset(found)
 
 
 def verify(folder: Path) -> Artefact:

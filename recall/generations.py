@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,10 +75,11 @@ class Generations:
         _sync(self.folder)
         return self.folder / name
 
-    def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` generations and the current one; returns the names removed."""
-        current = self.current().name
-        old = [name for name in self.names()[:-keep] if name != current]
+    def prune(self, keep: int, *, needed: Collection[str] = ()) -> list[str]:
+        """Remove all but the newest `keep` generations, the current one and those `needed`; returns the
+        names removed."""
+        stay = {self.current().name, *needed}
+        old = [name for name in self.names()[:-keep] if name not in stay]
         for name in old:
             shutil.rmtree(self.folder / name)
         return old

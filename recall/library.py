@@ -107,10 +107,13 @@ class BuildLibrary:
             return None
         return self._consents.serves(person, platform)
 
+    def _has(self, id: str) -> bool:
+        return id in self._shelf or self._past.persons.row(id) >= 0
+
     def _resolved(self, id: str) -> str:
-        """Follow the aliases to the id in use; a circle ends where it began."""
+        """Follow the aliases to the id that this build has; a circle ends where it began."""
         seen = {id}
-        while (new := self._aliases.get(id)) is not None and new not in seen:
+        while (new := self._aliases.get(id)) is not None and new not in seen and not self._has(id):
             seen.add(new)
             id = new
         return id

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recall.artefact import builds_in_use
 from recall.config import MergeConfig, PlatformConfig
 from recall.errors import DataError
 from recall.merge_build import Build, Linker
@@ -100,7 +101,7 @@ def ingest(
                 _write_json(part / "report.json", result.as_json())
                 _write_json(part / "manifest.json", _manifest(result, inputs, stages, now))
         workspace.builds.use(result.build)
-        workspace.builds.prune(inputs.merge.keep_builds)
+        workspace.builds.prune(inputs.merge.keep_builds, needed=builds_in_use(workspace.models))
         _forget(workspace.folder / "staged", stages)
     report("done", len(_STEPS), len(_STEPS))
     return result

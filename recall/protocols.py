@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from recall.types import Because, CandidateList, History, Item, Query
@@ -37,3 +38,11 @@ class Recall(Protocol):
 
     def explain(self, query: Query, items: Sequence[str]) -> list[Because]:
         """For each item the source that carries it most, with the history events behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What one answer stands on: a build, and the artefact trained on it."""
+
+    library: Library
+    recall: Recall

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Protocol
 from recall.artefact import Artefact
 from recall.candidates import Candidates
 from recall.consent import ConsentConfig
+from recall.current import Current
 from recall.errors import ArtefactError, MissingExtra, NotFound
 from recall.library import BuildLibrary
+from recall.protocols import Stock
 from recall.recall_config import RecallConfig
 from recall.store import Store
 from recall.store.consents import StoredConsent
@@ -44,24 +47,33 @@ class Sections(Protocol):
 async def assemble(
     settings: Sections, *, store: Store | None = None, model: ChatModel | None = None
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline over the current build and artefact; `model` replaces the configured one.
+    """A pipeline over the current artefact and its build; `model` replaces the configured one.
 
-    NotFound where nothing was ingested or trained yet. Without the embedded engine or its weights there is no
-    model, and `Pipeline.no_model` says why. Closes the model, not the store.
+    It follows: once `whyrec train` or `whyrec models use` has made another artefact current, the next
+    requests stand on that one. NotFound where nothing was ingested or trained yet. Without the embedded
+    engine or its weights there is no model, and `Pipeline.no_model` says why. Closes the model, not the
+    store.
     """
     workspace = Workspace(settings.workspace)
-    aliases = (await load_ledger(store)).aliases if store is not None else {}
-    library = BuildLibrary(_current(workspace, "builds", "whyrec ingest"), store=store, aliases=aliases)
-    if store is not None:
-        links = library.links
-        library.obey(StoredConsent(store, settings.consent, links.platforms, links.person_id))
-    artefact = Artefact.open(_current(workspace, "models", "whyrec train"))
-    if artefact.manifest.build != library.build:
-        raise ArtefactError(
-            f"artefact {artefact.name} was trained on build {artefact.manifest.build}, the current one is "
-            f"{library.build}: run `whyrec train`"
-        )
-    recall = Candidates.open(artefact, settings.recall, workspace.weights)
+
+    def open_stock(folder: Path) -> Stock:
+        """In a thread. The build is the artefact's own: a newer one waits for its training."""
+        artefact = Artefact.open(folder)
+        build = workspace.builds.folder / artefact.manifest.build
+        if not build.is_dir():
+            raise ArtefactError(
+                f"artefact {artefact.name} stands on build {build.name}, which is gone: run `whyrec train`"
+            )
+        aliases = store.run(load_ledger(store)).aliases if store is not None else {}
+        library = BuildLibrary(build, store=store, aliases=aliases)
+        if store is not None:
+            links = library.links
+            library.obey(StoredConsent(store, settings.consent, links.platforms, links.person_id))
+        return Stock(library, Candidates.open(artefact, settings.recall, workspace.weights))
+
+    _current(workspace, "builds", "whyrec ingest")
+    _current(workspace, "models", "whyrec train")
+    current = await asyncio.to_thread(Current, workspace.models, open_stock)
     reason = ""
     if model is None:
         try:
@@ -71,7 +83,7 @@ async def assemble(
                 raise
             reason = str(error)
     try:
-        yield Pipeline(library, recall, model, settings.rank, settings.reasons, no_model=reason)
+        yield Pipeline(current.get, model, settings.rank, settings.reasons, no_model=reason)
     finally:
         if model is not None:
             await model.aclose()

@@ -11,13 +11,13 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from prompts import Prompt, load
 from recall.errors import ConfigError, ModelError
-from recall.protocols import Library, Recall
+from recall.protocols import Library, Recall, Stock
 from recall.types import Because, CandidateList, History, Item, Query
 from rerank.blend import blend
 from rerank.config import RankConfig, ReasonsConfig
@@ -55,6 +55,7 @@ _HOPELESS = frozenset({Cause.DEADLINE, Cause.BUDGET, Cause.BREAKER_OPEN, Cause.C
 class Ground:
     """What a request stands on, once fetched: `items` holds those of candidates and history."""
 
+    stock: Stock
     history: History
     query: Query
     found: CandidateList
@@ -66,21 +67,43 @@ class Pipeline:
 
     def __init__(
         self,
-        library: Library,
-        recall: Recall,
+        stock: Callable[[], Stock],
         model: ChatModel | None,
         rank: RankConfig,
         reasons: ReasonsConfig,
         *,
         no_model: str = "",
     ) -> None:
-        """`no_model` says why there is none, for people."""
-        self.library = library
-        self.recall = recall
+        """`stock` is asked once for each request, in a thread; `no_model` says why there is no model."""
+        self.stock = stock
         self.model = model
         self.rank = rank
         self.reasons = reasons
         self.no_model = no_model
+
+    def variant(
+        self,
+        *,
+        rank: RankConfig | None = None,
+        reasons: ReasonsConfig | None = None,
+        model: ChatModel | None = None,
+    ) -> Pipeline:
+        """Another way to rank over the same stock: a scenario, an evaluation's arm. None keeps ours."""
+        return Pipeline(
+            self.stock,
+            model or self.model,
+            rank or self.rank,
+            reasons or self.reasons,
+            no_model=self.no_model,
+        )
+
+    @property
+    def library(self) -> Library:
+        return self.stock().library
+
+    @property
+    def recall(self) -> Recall:
+        return self.stock().recall
 
     async def recommend(self, request: Request) -> Recommendation:
         """At most `request.k` items; fewer only where no more candidates are allowed.
@@ -143,13 +166,14 @@ class Pipeline:
 
     def _ground(self, request: Request) -> Ground:
         """CPU work and reads of the store: runs in a thread."""
+        stock = self.stock()
         history, had = request.history, frozenset[str]()
         if history is None:
             history = History(None)
             if request.person is not None:
                 platform, as_of = request.platform, request.as_of
-                history = self.library.history(request.person, platform=platform, as_of=as_of)
-                had = self.library.had(request.person, platform=platform, as_of=as_of)
+                history = stock.library.history(request.person, platform=platform, as_of=as_of)
+                had = stock.library.had(request.person, platform=platform, as_of=as_of)
         query = Query(
             history=history,
             platform=request.platform,
@@ -159,15 +183,16 @@ class Pipeline:
             had=had,
         )
         if request.candidates is None:
-            found = self.recall.candidates(query)
+            found = stock.recall.candidates(query)
         else:
-            found = CandidateList(request.candidates, {}, self.recall.artefact)
+            found = CandidateList(request.candidates, {}, stock.recall.artefact)
         shown = max(request.k, request.depth or self.rank.depth)
         wanted = dict.fromkeys(
             [candidate.item for candidate in found.candidates[:shown]]
             + [event.item for event in history.events]
         )
-        return Ground(history, query, found, dict(zip(wanted, self.library.items(list(wanted)), strict=True)))
+        items = dict(zip(wanted, stock.library.items(list(wanted)), strict=True))
+        return Ground(stock, history, query, found, items)
 
     def _rank_prompt(self, request: Request) -> Prompt | None:
         method = METHODS[self.rank.method]
@@ -276,7 +301,8 @@ class Pipeline:
             return [], [], Cause(error.cause)
 
     def _settle(self, task: ReasonTask, drafts: Sequence[Draft], ground: Ground) -> list[Reason]:
-        because: list[Because] = self.recall.explain(ground.query, [item.id for item in task.items])
+        ids = [item.id for item in task.items]
+        because: list[Because] = ground.stock.recall.explain(ground.query, ids)
         return settle(task, drafts, because, ground.history, floor=self.rank.floor)
 
 

@@ -9,6 +9,7 @@ from recall.artefact import Artefact
 from recall.candidates import Candidates
 from recall.errors import ConfigError, ModelError, NotFound
 from recall.library import BuildLibrary
+from recall.protocols import Stock
 from recall.train import train
 from recall.train_config import TrainConfig
 from recall.types import Candidate, History
@@ -39,8 +40,7 @@ def world(tmp_path_factory):
 
 
 def pipeline(world, model, rank=None, **reasons):
-    library, recall = world
-    return Pipeline(library, recall, model, rank or RankConfig(), ReasonsConfig(**reasons))
+    return Pipeline(lambda: Stock(*world), model, rank or RankConfig(), ReasonsConfig(**reasons))
 
 
 def reverse(asked):

@@ -140,7 +140,7 @@ async def _record(
     async with open_pipeline(settings) as (pipeline, _):
         recorder = ScriptedModel(scores=lambda asked: {})
         rank = settings.rank.model_copy(update=chosen)
-        recording = Pipeline(pipeline.library, pipeline.recall, recorder, rank, reasons)
+        recording = Pipeline(pipeline.stock, recorder, rank, reasons)
         request = Request(
             person=await find(pipeline, person),
             platform=platform,
