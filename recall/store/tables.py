@@ -70,7 +70,25 @@ TOMBSTONES = Table(
     "tombstones",
     METADATA,
     Column("platform", Text, primary_key=True),
-    Column("user", Text, primary_key=True),
+    Column("account", Text, primary_key=True),  # hash of the platform user, keyed with STORE_KEYS
     Column("at", BigInteger, nullable=False),  # UTC seconds: no event up to here is read in again
 )
-"""Accounts whose data were erased."""
+"""Accounts whose data were erased; who they were is not kept."""
+
+STORE_KEYS = Table(
+    "store_keys",
+    METADATA,
+    Column("name", Text, primary_key=True),  # what it is for
+    Column("value", Text, nullable=False),  # hex digits, drawn when first needed
+)
+"""Random keys of this store."""
+
+LIVE_ITEMS = Table(
+    "live_items",
+    METADATA,
+    Column("platform", Text, primary_key=True),
+    Column("listing", Text, primary_key=True),  # the platform's own item id
+    Column("facts", Text, nullable=False),  # JSON: recall.store.items.LiveItem without these two
+    Column("at", BigInteger, nullable=False),  # UTC seconds of the last change
+)
+"""Catalogue rows that came in live; a later one replaces an earlier one."""
