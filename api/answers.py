@@ -60,6 +60,7 @@ def answer_of(recommendation: Recommendation) -> RecommendationAnswer:
                 "artefact": how.artefact,
                 "weight": how.weight,
                 "weight_source": how.weight_source,
+                "weight_segment": how.weight_segment,
                 "usage": {
                     "prompt": how.usage.prompt,
                     "completion": how.usage.completion,

@@ -172,6 +172,8 @@ class ProvenanceAnswer(BaseModel):
     weight: float
     """Share of the model in the blend."""
     weight_source: Literal["default", "configured", "fitted", "none"]
+    weight_segment: str | None
+    """The people for whom a fitted weight was fitted."""
     usage: UsageAnswer
     calls: int
     cache_hits: int

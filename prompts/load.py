@@ -126,6 +126,7 @@ def _read(path: Path) -> Prompt:
             f"{path}:{body_line}: a {head.method} prompt needs the placeholder {{{{ {missing[0]} }}}}"
         )
     words = domain_words(head.domain, head.language) | _checked(head.words)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return Prompt(
         name=head.name,
         version=head.version,
@@ -135,7 +136,8 @@ def _read(path: Path) -> Prompt:
         domain=head.domain,
         description=head.description,
         defaults=head.defaults,
-        hash=hash_with(hashlib.sha256(text.encode()).hexdigest(), words),
+        hash=hash_with(digest, words),
+        file_hash=digest[:16],
         placeholders=frozenset(used),
         words=words,
         sections=tuple(sections),

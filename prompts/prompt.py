@@ -41,7 +41,8 @@ class FrontMatter(BaseModel):
 
 @dataclass(frozen=True)
 class Prompt:
-    """`id` is name.vVERSION.LANGUAGE; `hash` covers the file and the words (16 hex digits)."""
+    """`id` is name.vVERSION.LANGUAGE; `hash` covers the file and the words, `file_hash` the file alone (16
+    hex digits each)."""
 
     name: str
     version: int
@@ -52,6 +53,7 @@ class Prompt:
     description: str
     defaults: Mapping[str, Any]
     hash: str
+    file_hash: str
     placeholders: frozenset[str]
     words: Mapping[str, str]
     sections: tuple[tuple[Role, Template], ...] = field(repr=False, compare=False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 from recall.artefact import Artefact
 from recall.candidates import Candidates
+from recall.config import PlatformConfig
 from recall.consent import ConsentConfig
 from recall.current import Current
 from recall.errors import ArtefactError, MissingExtra, NotFound
@@ -24,6 +25,7 @@ from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm import LLMConfig, make_model
 from rerank.pipeline import Pipeline
 from rerank.types import ChatModel
+from rerank.weights import WeightFile
 
 
 class Sections(Protocol):
@@ -31,6 +33,8 @@ class Sections(Protocol):
 
     @property
     def workspace(self) -> Path: ...
+    @property
+    def platforms(self) -> Mapping[str, PlatformConfig]: ...
     @property
     def consent(self) -> ConsentConfig: ...
     @property
@@ -74,6 +78,8 @@ async def assemble(
     _current(workspace, "builds", "whyrec ingest")
     _current(workspace, "models", "whyrec train")
     current = await asyncio.to_thread(Current, workspace.models, open_stock)
+    weights = WeightFile(workspace.weights)
+    weights()
     reason = ""
     if model is None:
         try:
@@ -83,7 +89,15 @@ async def assemble(
                 raise
             reason = str(error)
     try:
-        yield Pipeline(current.get, model, settings.rank, settings.reasons, no_model=reason)
+        yield Pipeline(
+            current.get,
+            model,
+            settings.rank,
+            settings.reasons,
+            no_model=reason,
+            weights=weights,
+            domains={name: platform.domain for name, platform in settings.platforms.items()},
+        )
     finally:
         if model is not None:
             await model.aclose()

@@ -18,12 +18,11 @@ class RankConfig(_Section):
     """How the model is asked (rerank/methods)."""
     prompt: str | None = None
     """A prompt's name (`whyrec prompts list`) or a file; none given: the method's plain prompt."""
-    language: Literal["en", "zh"] = "en"
-    """Of the prompt that ranks; reasons follow the request's language."""
-    domain: str = "items"
-    """What is recommended, in a word that prompts/domains.yaml knows: films, books, music, courses …"""
+    domain: str | None = None
+    """What is recommended, in a word that prompts/domains.yaml knows: films, books, music, courses …; none
+    given: the asking platform's own `domain`."""
     words: dict[str, str] = {}
-    """The domain's own words for prompts, over those of prompts/domains.yaml: item, items, action."""
+    """The domain's own words for prompts, over those of prompts/domains.yaml: item, items, chose."""
     deadline: float = Field(5.0, gt=0)
     """Seconds within which an answer is out, unless the caller names a deadline of his own."""
     depth: int = Field(20, ge=1, le=1000)
@@ -45,7 +44,8 @@ class RankConfig(_Section):
     batch: int = Field(50, ge=1, le=500)
     """Questions that go into one call for log-probabilities."""
     weight: float | None = Field(None, ge=0, le=1)
-    """Share of the model's order in the final one; none: the engine's default."""
+    """Share of the model's order in the final one; none: what `whyrec fit rank` found for this model, method
+    and prompt, else the engine's default."""
     cap: int | None = Field(None, ge=0)
     """Most places that the model may move one item, up or down; none given: no limit."""
     summary_tokens: int = Field(800, ge=50)

@@ -11,8 +11,9 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from prompts import Prompt, load
@@ -40,6 +41,7 @@ from rerank.types import (
     Status,
     Usage,
 )
+from rerank.weights import RankWeights
 
 RANK_SHARE = 0.6
 """Part of the time left that ranking may take when reasons follow."""
@@ -73,13 +75,20 @@ class Pipeline:
         reasons: ReasonsConfig,
         *,
         no_model: str = "",
+        weights: Callable[[], RankWeights] = RankWeights,
+        domains: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`stock` is asked once for each request, in a thread; `no_model` says why there is no model."""
+        """`stock` and `weights` are asked once for each request; `no_model` says why there is no model.
+
+        `domains` says for each platform what it offers, in a word of prompts/domains.yaml.
+        """
         self.stock = stock
         self.model = model
         self.rank = rank
         self.reasons = reasons
         self.no_model = no_model
+        self.weights = weights
+        self.domains = domains
 
     def variant(
         self,
@@ -95,6 +104,8 @@ class Pipeline:
             rank or self.rank,
             reasons or self.reasons,
             no_model=self.no_model,
+            weights=self.weights,
+            domains=self.domains,
         )
 
     @property
@@ -118,7 +129,7 @@ class Pipeline:
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
         with watch("rank"):
             summary, ranking = await self._rank(request, ground, depth, prompt, deadline)
-        weight, source = self._weight()
+        weight, source, segment = self._weight(request, ground, prompt)
         order = blend(
             [candidate.score for candidate in ground.found.candidates], ranking, weight, self.rank.cap
         )
@@ -159,6 +170,7 @@ class Pipeline:
             repairs=dict(ranking.repairs),
             removed=dict(ground.found.removed),
             reasons=dict(counts),
+            weight_segment=segment,
         )
         return Recommendation(
             uuid.uuid4().hex, request, ground.history, tuple(ranked), provenance, calls=tuple(every)
@@ -199,13 +211,20 @@ class Pipeline:
         if self.model is None or request.mode == "recall" or not method.prompt:
             return None
         name = request.prompt or self.rank.prompt or method.prompt
-        prompt = load(name, language=self.rank.language, domain=self.rank.domain, words=self.rank.words)
+        prompt = self._prompt(name, request)
         if prompt.method != method.name:
             raise ConfigError(
                 f"prompt {prompt.id!r} is for {prompt.method}, but [rank] method is {method.name!r}: "
                 "choose another with `whyrec prompts list`"
             )
         return prompt
+
+    def _prompt(self, name: str, request: Request) -> Prompt:
+        """In the request's language and the words of what the asking platform offers."""
+        common = set(self.domains.values())
+        own = self.domains.get(request.platform or "") or (common.pop() if len(common) == 1 else "items")
+        domain = self.rank.domain or own
+        return load(name, language=request.language, domain=domain, words=self.rank.words)
 
     async def _rank(
         self, request: Request, ground: Ground, depth: int, prompt: Prompt | None, deadline: Deadline
@@ -235,7 +254,6 @@ class Pipeline:
                     prompt=prompt,
                     platform=request.platform,
                     wish=request.wish,
-                    language=self.rank.language,
                     settings=self.rank,
                 )
                 return summary, await method.rank(task, self.model, own)
@@ -256,14 +274,26 @@ class Pipeline:
             budget_tokens=self.rank.summary_tokens,
             count=model.count,
             floor=self.rank.floor,
-            language=self.rank.language,
+            language=request.language,
             title_chars=self.rank.title_chars,
         )
 
-    def _weight(self) -> tuple[float, Literal["default", "configured", "none"]]:
+    def _weight(
+        self, request: Request, ground: Ground, prompt: Prompt | None
+    ) -> tuple[float, Literal["default", "configured", "fitted", "none"], str | None]:
+        """The weight, where it comes from, and the segment of a fitted one.
+
+        No wish took part in the fitting, so a request with one has the engine's default.
+        """
         if self.rank.weight is not None:
-            return self.rank.weight, "configured"
-        return (0.0, "none") if self.model is None else (self.model.weight, "default")
+            return self.rank.weight, "configured", None
+        if self.model is None:
+            return 0.0, "none", None
+        if prompt is not None and not request.wish:
+            own = (self.model.name, prompt.method, prompt.file_hash)
+            if found := self.weights().of(*own, ground.history, request.platform):
+                return found[0], "fitted", found[1]
+        return self.model.weight, "default", None
 
     def _reason_task(
         self, request: Request, ground: Ground, ranked: Sequence[RankedItem], summary: Summary
@@ -273,7 +303,7 @@ class Pipeline:
             summary=summary,
             items=tuple(item.item for item in ranked),
             known=ground.items,
-            prompt=load(name, language=request.language, domain=self.rank.domain, words=self.rank.words),
+            prompt=self._prompt(name, request),
             platform=request.platform,
             wish=request.wish,
             language=request.language,

@@ -268,6 +268,7 @@ class Provenance:
     artefact: str
     weight: float
     weight_source: Literal["default", "configured", "fitted", "none"]
+    """fitted: by `whyrec fit rank`, for the segment that `weight_segment` names."""
     usage: Usage
     calls: int
     cache_hits: int
@@ -276,6 +277,7 @@ class Provenance:
     removed: Mapping[str, int]
     reasons: Mapping[str, int]
     """Counts: written, checked, withheld (by code as 'withheld:CODE'), template."""
+    weight_segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

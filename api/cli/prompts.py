@@ -124,11 +124,10 @@ async def _record(
     from api.opening import open_pipeline
     from api.people import check_platform
     from rerank.llm.scripted import ScriptedModel
-    from rerank.pipeline import Pipeline
     from rerank.types import Deadline, Request
 
     check_platform(settings, platform)
-    chosen: dict[str, object] = {"language": prompt.language}
+    chosen: dict[str, object] = {}
     reasons = settings.reasons
     if prompt.task == "rank":
         chosen |= {"method": prompt.method, "prompt": name if name.endswith(".md") else prompt.id}
@@ -140,7 +139,7 @@ async def _record(
     async with open_pipeline(settings) as (pipeline, _):
         recorder = ScriptedModel(scores=lambda asked: {})
         rank = settings.rank.model_copy(update=chosen)
-        recording = Pipeline(pipeline.stock, recorder, rank, reasons)
+        recording = pipeline.variant(rank=rank, reasons=reasons, model=recorder)
         request = Request(
             person=await find(pipeline, person),
             platform=platform,

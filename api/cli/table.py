@@ -83,7 +83,7 @@ def provenance_line(how: Provenance) -> str:
         f"prompt {plain(prompt)}",
         f"order {order}",
         f"reasons {reasons}" + (f": {counts}" if counts else ""),
-        f"weight {how.weight:g} ({how.weight_source})",
+        f"weight {how.weight:g} ({' for '.join(filter(None, (how.weight_source, how.weight_segment)))})",
         f"{how.usage.prompt} + {how.usage.completion} tokens in {how.calls} calls",
         f"{total:.0f} ms" + (f" ({stages})" if stages else ""),
         f"artefact {how.artefact}",

@@ -23,7 +23,6 @@ class RankTask:
     prompt: Prompt
     platform: str | None = None
     wish: str | None = None
-    language: str = "en"
     settings: RankConfig = field(default_factory=RankConfig)
 
     def ask(self, places: Sequence[int], labels: Sequence[str], *, profile: str = "") -> list[Message]:
