@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import health, problems, recommendations
+from api import problems
 from api.requests import BodyLimit, ClientGone, RequestId
+from api.routes import ROUTERS
 from api.service import Service
 
 DESCRIPTION = """Explained recommendations from everything a person did, on every platform.
@@ -31,7 +32,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(RequestId)  # outermost: every refusal carries the id
     problems.install(app)
     app.add_exception_handler(ClientGone, _nobody)
-    for router in (recommendations.router, health.router):
+    for router in ROUTERS:
         app.include_router(router)
     return app
 

@@ -1,0 +1,9 @@
+"""The doors, one module per noun. `ROUTERS` is all of them, in the order of the documentation."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.routes import health, recommendations
+
+ROUTERS: tuple[APIRouter, ...] = (recommendations.router, health.router)
