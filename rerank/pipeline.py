@@ -173,7 +173,13 @@ class Pipeline:
             weight_segment=segment,
         )
         return Recommendation(
-            uuid.uuid4().hex, request, ground.history, tuple(ranked), provenance, calls=tuple(every)
+            uuid.uuid4().hex,
+            request,
+            ground.history,
+            tuple(ranked),
+            provenance,
+            calls=tuple(every),
+            ranking=ranking,
         )
 
     def _ground(self, request: Request) -> Ground:

@@ -288,3 +288,5 @@ class Recommendation:
     items: tuple[RankedItem, ...]
     provenance: Provenance
     calls: tuple[Call, ...] = ()
+    ranking: Ranking | None = None
+    """The method's own order of the first candidates, before the blend."""
