@@ -18,6 +18,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from api.security import SecurityConfig
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.consent import ConsentConfig
 from recall.errors import ConfigError
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     rank: RankConfig = RankConfig()
     reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()
+    security: SecurityConfig = SecurityConfig()
 
     _root: Path = PrivateAttr(default_factory=Path.cwd)
 

@@ -11,15 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, inspect, text
 
+from api.tables import METADATA as API
 from recall.errors import StoreError
 from recall.store import METADATA as RECALL
 from recall.store import Store, open_store
 from rerank.journal.tables import METADATA as JOURNAL
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
-METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL)
+METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL, API)
 
 _LOCK = 7_486_211  # any fixed number: PostgreSQL's advisory lock while one process upgrades
 
