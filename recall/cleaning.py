@@ -10,6 +10,7 @@ time_before_1970, time_in_future
 value_off_scale                                           outside the rating scale, share or quantity
 unknown_type                                              not among the source's `types`
 filtered                                                  set aside: the source's filter does not hold
+erased                                                    set aside: the account's data were erased
 
 and, of whole rows, from the readers: too_few_fields, too_many_fields, broken_quotes, invalid_encoding,
 bad_json; from merging: duplicate, near_duplicate (duplicates), bot (set aside).
@@ -27,7 +28,7 @@ from recall.ids import MICRO, SEPARATOR
 from recall.sources.filters import filter_expression
 from recall.types import DISLIKE, LIKE, NEUTRAL
 
-SET_ASIDE = frozenset({"filtered", "bot"})
+SET_ASIDE = frozenset({"filtered", "bot", "erased"})
 DUPLICATES = frozenset({"duplicate", "near_duplicate"})
 
 MAX_ID = 256

@@ -13,6 +13,9 @@ TimeUnit = Literal["seconds", "milliseconds", "microseconds", "iso8601", "date"]
 Encoding = Literal["utf-8", "utf-16", "latin-1", "cp1252", "cp1251", "gb18030", "shift_jis", "euc-kr", "big5"]
 """The encodings that CSV and JSON-lines files may have; 'utf-8' takes a byte order mark as well."""
 
+KeyKind = Literal["email", "phone"]
+"""What two accounts of one person may share; only salted hashes of it are kept (recall/links/keys.py)."""
+
 PLATFORM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -95,6 +98,8 @@ class EventColumns(_Section):
     """The event type, where it is not the constant `type`."""
     value: str | None = None
     """A rating, a watched share or a quantity."""
+    keys: dict[KeyKind, str] = {}
+    """Kind of key that joins accounts (email, phone) → column. Needs WHYREC_KEY_SALT."""
 
 
 class TypeRule(_Section):
@@ -174,6 +179,8 @@ class EventSource(Source):
     """The thresholds, where `value` is a watched share."""
     quantity: Quantity | None = None
     """The limits, where `value` is a quantity."""
+    phone_country: str | None = Field(None, pattern=r"^[1-9]\d{0,2}$")
+    """Country code of phone numbers that have none; without it such numbers join nobody."""
 
     @model_validator(mode="after")
     def _one_scale(self) -> Self:
@@ -235,6 +242,24 @@ class ItemSource(Source):
     """Attributes that are the same for every row and that no column gives."""
 
 
+class AccountColumns(_Section):
+    """Which column of the source is what."""
+
+    user: str
+    """The platform's user id."""
+    keys: dict[KeyKind, str] = Field(min_length=1)
+    """Kind of key that joins accounts (email, phone) → column. Needs WHYREC_KEY_SALT."""
+
+
+class AccountSource(Source):
+    """A platform's accounts with what joins them to accounts elsewhere."""
+
+    columns: AccountColumns
+    """Which column is what."""
+    phone_country: str | None = Field(None, pattern=r"^[1-9]\d{0,2}$")
+    """Country code of phone numbers that have none; without it such numbers join nobody."""
+
+
 class PlatformConfig(_Section):
     """[platforms.NAME]: one source of interactions."""
 
@@ -244,6 +269,8 @@ class PlatformConfig(_Section):
     """Who did what when."""
     items: tuple[ItemSource, ...] = ()
     """Its catalogue; items that only events name have no title."""
+    accounts: tuple[AccountSource, ...] = ()
+    """E-mail addresses or phone numbers of its users, where events don't carry them."""
     events_per_day: int = Field(1000, ge=1)
     """A person with more events on one UTC day is a bot: all of that person's events here are set aside."""
 

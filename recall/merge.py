@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from recall.artefact import builds_in_use
 from recall.config import MergeConfig, PlatformConfig
-from recall.errors import DataError
+from recall.errors import ConfigError, DataError
+from recall.links.keys import VARIABLE, salt_mark
 from recall.merge_build import Build, Linker
 from recall.merge_limits import check_rejects
 from recall.merge_links import own_links, sorted_links
@@ -31,9 +32,11 @@ from recall.merge_stage import (
     stage_folder,
 )
 from recall.report import BuildReport, totals
+from recall.sources.accounts import key_columns, keyed, with_keys
 from recall.sources.connection import connect
 from recall.sources.database import fetch
 from recall.sources.files import SourceFile, expand, fingerprint
+from recall.store.tombstones import Tombstones
 from recall.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
@@ -58,6 +61,10 @@ class Inputs:
     """What relative paths are relative to."""
     platforms: Mapping[str, PlatformConfig]
     merge: MergeConfig = field(default_factory=MergeConfig)
+    salt: bytes = field(default=b"", repr=False)
+    """What e-mail addresses and phone numbers are hashed with; needed where a source has key columns."""
+    tombstones: Tombstones = field(default_factory=Tombstones)
+    """Accounts whose rows are set aside."""
 
 
 def ingest(
@@ -79,6 +86,8 @@ def ingest(
     report = progress or (lambda step, done, total: None)
     if not any(platform.events for platform in inputs.platforms.values()):
         raise DataError("no platform has an events source; add [[platforms.NAME.events]] to whyrec.toml")
+    if keyed(inputs.platforms) and not inputs.salt:
+        raise ConfigError(f"a source has key columns, but no salt is given; set {VARIABLE}")
     workspace.folder.mkdir(parents=True, exist_ok=True)
     with _lock(workspace.folder / "ingest.lock"):
         workspace.builds.sweep()
@@ -90,7 +99,7 @@ def ingest(
                 build = Build(backend, part, stages, inputs.platforms, inputs.merge, latest)
                 done = iter(range(len(_STEPS)))
                 tables = build.write(
-                    linker or _own,
+                    lambda accounts, listings: (linker or _own)(_with_keys(accounts, stages), listings),
                     lambda links: _groups(links, consent),
                     lambda step: report(step, next(done), len(_STEPS)),
                 )
@@ -123,11 +132,24 @@ def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> 
         file = replace(file, path=fetch(file.source, inputs.root, staged / f"{file.key}.parquet", file.name))
     assert file.path is not None
     found = fingerprint(file.path, known_fingerprint(staged, file))
-    settings = settings_hash(file, {"max_title": inputs.merge.max_title})
+    extra: dict[str, Any] = {"max_title": inputs.merge.max_title}
+    if mark := inputs.tombstones.mark(file.platform):
+        extra["erased"] = mark
+    if key_columns(file.source):
+        extra["salt"] = salt_mark(inputs.salt)
+    settings = settings_hash(file, extra)
     folder = stage_folder(staged, file, settings, found)
     if known := load_stage(folder, file):
         return replace(known, reused=True)
-    return make_stage(backend, folder, file, found, max_title=inputs.merge.max_title)
+    return make_stage(
+        backend,
+        folder,
+        file,
+        found,
+        max_title=inputs.merge.max_title,
+        salt=inputs.salt,
+        tombstones=inputs.tombstones,
+    )
 
 
 def _check_counts(result: BuildReport) -> None:
@@ -138,6 +160,15 @@ def _check_counts(result: BuildReport) -> None:
         raise DataError(
             f"{kept} event rows were kept but {result.tables['events']} written; please report this"
         )
+
+
+def _with_keys(accounts: pa.Table, stages: list[Stage]) -> pa.Table:
+    rows = [
+        (stage.file.platform, stage.keys, stage.rows if stage.file.kind == "accounts" else None)
+        for stage in stages
+        if key_columns(stage.file.source)
+    ]
+    return with_keys(accounts, rows)
 
 
 def _own(accounts: pa.Table, listings: pa.Table) -> pa.Table:

@@ -17,18 +17,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recall.cleaning import SET_ASIDE, clean_events
 from recall.cleaning_items import clean_items
-from recall.config import EventSource, ItemSource
+from recall.config import AccountSource, EventSource, ItemSource
 from recall.errors import DataError
+from recall.sources.accounts import clean_accounts, extract_keys, key_columns
 from recall.sources.connection import literal
 from recall.sources.csv_header import csv_columns
 from recall.sources.csv_scan import Bad, Chunk, scan
+from recall.sources.erased import REASON as ERASED
+from recall.sources.erased import erase, names_erased
 from recall.sources.files import Fingerprint, SourceFile
-from recall.sources.lines import WITHHELD, count_lines, read_lines, redacted_csv, redacted_row, shown
+from recall.sources.lines import WITHHELD, count_lines
 from recall.sources.raw import csv_view, format_of, jsonl_view, parquet_view, refused
+from recall.sources.rejected import raw_lines, raw_rows
+from recall.store.tombstones import Tombstones
 from recall.tables import REJECTS
 
 VERSION = 1
@@ -62,6 +68,11 @@ class Stage:
     @property
     def rejects(self) -> Path:
         return self.folder / "rejects.parquet"
+
+    @property
+    def keys(self) -> Path:
+        """Hashes that join accounts; there where the source has key columns."""
+        return self.folder / "keys.parquet"
 
     def lines(self, rows: np.ndarray) -> np.ndarray:
         """int64: line of each row (from 0); where the source has no lines, the row's number from 1."""
@@ -108,14 +119,18 @@ def make_stage(
     fingerprint: Fingerprint,
     *,
     max_title: int,
-    redact: frozenset[str] = frozenset(),
+    salt: bytes = b"",
+    tombstones: Tombstones = Tombstones(),
 ) -> Stage:
-    """Read and clean one file into `folder`. DataError when it can't be read or a column is missing."""
+    """Read and clean one file into `folder`. DataError when it can't be read or a column is missing.
+
+    `salt` is what key columns are hashed with; their raw values stay out of everything that is written.
+    """
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        stage = _Staging(backend, part, file, max_title, redact).run(fingerprint)
+        stage = _Staging(backend, part, file, max_title, salt, tombstones).run(fingerprint)
         values = asdict(stage)
         del values["folder"], values["file"], values["reused"]
         (part / "stage.json").write_text(json.dumps(values))
@@ -133,10 +148,17 @@ class _Staging:
     """The steps of staging one file."""
 
     def __init__(
-        self, backend: Any, part: Path, file: SourceFile, max_title: int, redact: frozenset[str]
+        self,
+        backend: Any,
+        part: Path,
+        file: SourceFile,
+        max_title: int,
+        salt: bytes,
+        tombstones: Tombstones,
     ) -> None:
         self.backend, self.part, self.file = backend, part, file
-        self.max_title, self.redact = max_title, redact
+        self.max_title, self.salt, self.tombstones = max_title, salt, tombstones
+        self.redact = frozenset(key_columns(file.source).values())
         assert file.path is not None
         self.path: Path = file.path
         self.format = "parquet" if file.source.url else format_of(file.path, file.source)
@@ -153,6 +175,7 @@ class _Staging:
             self._write(parquet_view(self.backend, "raw_file", self.path))
         else:
             self._text()
+        self._forget_erased(rows)
         summary = self.backend.raw_sql(
             f"SELECT reason, count(*), {'max(time)' if self.file.kind == 'events' else 'NULL'}, "
             f"{'count(*) FILTER (cut)' if self.file.kind == 'items' else '0'} "
@@ -182,6 +205,8 @@ class _Staging:
         source = self.file.source
         if isinstance(source, EventSource):
             return clean_events(raw, source, self.file.platform, self.file.name)
+        if isinstance(source, AccountSource):
+            return clean_accounts(raw, source, self.file.platform, self.file.name)
         assert isinstance(source, ItemSource)
         return clean_items(raw, source, self.file.platform, self.file.name, self.max_title)
 
@@ -189,6 +214,18 @@ class _Staging:
         clean = self._clean(raw) if clean is None else clean
         with refused(self.file.name):
             clean.to_parquet(self.part / "rows.parquet", compression="zstd")
+            source = self.file.source
+            if isinstance(source, AccountSource | EventSource) and self.redact:
+                keys = extract_keys(raw, source, self.salt)
+                pq.write_table(keys, self.part / "keys.parquet", compression="zstd")
+
+    def _forget_erased(self, rows: Path) -> None:
+        erased = erase(rows, self.file.platform, self.tombstones)
+        if erased and self.redact:
+            path = self.part / "keys.parquet"
+            keys = pq.read_table(path)
+            gone = pc.is_in(keys["user"], value_set=pa.array(sorted(erased), pa.string()))
+            pq.write_table(keys.filter(pc.invert(gone)), path, compression="zstd")
 
     def _text(self) -> None:
         """CSV or JSON lines: at full speed if every row is sound, else through the scanner."""
@@ -271,7 +308,17 @@ class _Staging:
                     first, last = self.spans[:, number].tolist()
                 numbers[first] = number
                 found.append((first, last, reason))
-        raw = self._raw({first: last for first, last, _ in found}, numbers)
+        wanted = {first: last for first, last, reason in found if reason != ERASED}
+        if self.format == "parquet":
+            raw = raw_rows(
+                self.path, self.redact, {n: first for first, n in numbers.items() if first in wanted}
+            )
+        else:
+            broken = {bad.first for bad in self.bad}
+            raw = raw_lines(self.path, self.file.source, self.columns, self.redact, wanted, broken)
+        for bad in self.bad:
+            if names_erased(raw.get(bad.first) or "", self.file.platform, self.tombstones):
+                raw[bad.first] = WITHHELD
         found.sort()
         return pa.table(
             {
@@ -286,34 +333,6 @@ class _Staging:
             },
             schema=REJECTS,
         )
-
-    def _raw(self, wanted: Mapping[int, int], numbers: Mapping[int, int]) -> dict[int, str]:
-        """The raw rows by their first line (or number), with key columns redacted."""
-        if self.format == "parquet":
-            return self._raw_parquet({number: first for first, number in numbers.items()})
-        source = self.file.source
-        broken = {bad.first for bad in self.bad}
-        result = {}
-        for first, line in read_lines(self.path, wanted, source.encoding):
-            if self.redact and (first in broken or self.format == "jsonl"):
-                result[first] = WITHHELD
-            elif self.format == "jsonl":
-                result[first] = shown(line, source.encoding)
-            else:
-                result[first] = redacted_csv(line, self.columns, self.redact, source)
-        return result
-
-    def _raw_parquet(self, numbers: Mapping[int, int]) -> dict[int, str]:
-        if not numbers:
-            return {}
-        result = {}
-        position, wanted = 0, np.array(sorted(numbers))
-        for batch in pq.ParquetFile(self.path).iter_batches():
-            inside = wanted[(wanted >= position) & (wanted < position + len(batch))] - position
-            for offset, row in zip(inside.tolist(), batch.take(pa.array(inside)).to_pylist(), strict=True):
-                result[numbers[offset + position]] = redacted_row(row, self.redact)
-            position += len(batch)
-        return result
 
 
 def _spans(chunks: list[Chunk]) -> np.ndarray:

@@ -13,8 +13,8 @@ from typing import Literal
 from recall.config import PlatformConfig, Source
 from recall.errors import DataError
 
-Kind = Literal["events", "items"]
-KINDS: tuple[Kind, ...] = ("events", "items")
+Kind = Literal["accounts", "events", "items"]
+KINDS: tuple[Kind, ...] = ("accounts", "events", "items")
 
 _CHUNK = 1 << 20
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recall.config import EventSource, ItemSource, Source
+from recall.config import AccountSource, EventSource, ItemSource, Source
 from recall.errors import DataError
 from recall.sources.compressed import open_bytes, plain_suffix
 from recall.sources.connection import identifier, literal
@@ -88,7 +88,7 @@ def jsonl_view(backend: Any, name: str, path: Path, source: Source) -> Any:
 def wanted_columns(source: Source) -> list[str]:
     """The columns that a source section names, its filter's included, each once."""
     found: list[str] = []
-    if isinstance(source, EventSource | ItemSource):
+    if isinstance(source, AccountSource | EventSource | ItemSource):
         for value in source.columns.model_dump(exclude_none=True).values():
             found.extend(value.values() if isinstance(value, dict) else [value])
     if isinstance(source, ItemSource):
