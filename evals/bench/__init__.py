@@ -9,5 +9,6 @@ from __future__ import annotations
 BENCHES: dict[str, str] = {
     "recall": "evals.bench.recall",
     "rank": "evals.bench.rank",
+    "metrics": "evals.bench.metrics",
 }
 """Name → module."""
