@@ -58,6 +58,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("consent", "api.cli.consent:app", DATA, "Which of a person's platforms may serve which."),
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
+    Entry("fit", "api.cli.fit:app", MODEL, "The blends' weights, by what held-out choices say."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
     Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),

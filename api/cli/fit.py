@@ -1,0 +1,10 @@
+"""`whyrec fit`: weights by what validation data say, written to small files that a service reads."""
+
+from __future__ import annotations
+
+import typer
+
+from api.cli.fit_rank import rank
+
+app = typer.Typer(no_args_is_help=True, help="Fit the blends' weights on held-out choices.")
+app.command("rank")(rank)
