@@ -24,11 +24,41 @@ class Split:
     """int8[c]: where the target was liked"""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a split holds out, as positions among the dataset's events (in the build's order)."""
+
+    persons: np.ndarray
+    """int32[c] person rows, ascending"""
+    events: np.ndarray
+    """int64[c]: each person's held-out event"""
+    keep: np.ndarray
+    """bool[events]: what may be learnt from and shown"""
+    order: np.ndarray
+    """int64[events]: positions by person, time and the seeded draw"""
+
+    def split(self, dataset: Dataset) -> Split:
+        """The split that these make of the dataset they were taken from."""
+        train = keep_events(dataset, self.keep, self.order)
+        targets = dataset.event_item[self.events].astype(np.int32)
+        return Split(train, self.persons, targets, dataset.event_platform[self.events])
+
+
 def last_liked(dataset: Dataset, *, seed: int = 0) -> Split:
     """Hold out the last liked item of everyone who has events of another item before it.
 
     The person's training history ends before the held-out event, and loses every earlier event of its item.
     """
+    return hold_last(dataset, seed=seed).split(dataset)
+
+
+def after(dataset: Dataset, moment: int, *, seed: int = 0) -> Split:
+    """Train on all events before `moment`; the target is a person's first liked new item from then on."""
+    return hold_after(dataset, moment, seed=seed).split(dataset)
+
+
+def hold_last(dataset: Dataset, *, seed: int = 0) -> Held:
+    """As `last_liked`."""
     person, order = dataset.event_person, _order(dataset, seed)
     liked = (dataset.event_polarity == LIKE) & (dataset.event_weight > 0)
     rank = np.empty(len(order), np.int64)
@@ -43,30 +73,24 @@ def last_liked(dataset: Dataset, *, seed: int = 0) -> Split:
     cases = np.flatnonzero((held >= 0) & (left > 0)).astype(np.int32)
     case = np.zeros(len(dataset.persons), bool)
     case[cases] = True
-    train = keep_events(dataset, before | ~case[person], order)
-    return Split(train, cases, target[cases].astype(np.int32), dataset.event_platform[held[cases]])
+    return Held(cases, held[cases], before | ~case[person], order)
 
 
-def after(dataset: Dataset, moment: int, *, seed: int = 0) -> Split:
-    """Train on all events before `moment`; the target is a person's first liked new item from then on."""
+def hold_after(dataset: Dataset, moment: int, *, seed: int = 0, last: bool = False) -> Held:
+    """As `after`; with `last` the target is the person's last such item instead of the first."""
     order = _order(dataset, seed)
     early = dataset.event_time < moment
-    train = keep_events(dataset, early, order)
     late = order[~early[order]]
     late = late[(dataset.event_polarity[late] == LIKE) & (dataset.event_weight[late] > 0)]
     person = dataset.event_person
     wide = np.int64(max(len(dataset.items), 1))
     seen = np.unique(person[early] * wide + dataset.event_item[early])
     late = late[~np.isin(person[late] * wide + dataset.event_item[late], seen)]
+    if last:
+        late = late[::-1]
     persons, first = np.unique(person[late], return_index=True)
-    known = np.isin(persons, train.event_person)
-    held = late[first[known]]
-    return Split(
-        train,
-        persons[known].astype(np.int32),
-        dataset.event_item[held],
-        dataset.event_platform[held],
-    )
+    known = np.isin(persons, person[early])
+    return Held(persons[known].astype(np.int32), late[first[known]], early, order)
 
 
 def keep_events(dataset: Dataset, keep: np.ndarray, order: np.ndarray | None = None) -> Dataset:
