@@ -16,6 +16,7 @@ from api.keys import SCOPES as ALL_SCOPES
 from api.keys import Key, KeyRing
 from api.problems import responses
 from api.rates import Rates
+from api.security import SecurityConfig
 from recall.store import Store
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/version", "/docs", "/openapi.json"})
@@ -38,12 +39,11 @@ _SCHEMES: dict[str, Any] = {
 class Guard:
     """A dependency of every route. Leaves the caller's key in `request.state.key`."""
 
-    def __init__(self, store: Store, *, open: bool, per_minute: int) -> None:
-        """`open`: everybody may do everything; `per_minute` holds for keys without a limit of their own."""
+    def __init__(self, store: Store, config: SecurityConfig) -> None:
         self._ring = KeyRing(store)
         self._rates = Rates(store, "requests", seconds=60)
-        self._open = open
-        self._per_minute = per_minute
+        self._open = config.open
+        self._per_minute = config.per_minute
 
     async def __call__(self, request: Request) -> None:
         """HTTPException 401, 403 or 429."""

@@ -35,7 +35,9 @@ class RequestId:
 
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = name
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = name
+                headers.update(scope.get("answer_headers", {}))
             await send(message)
 
         await self.app(scope, receive, tagged)

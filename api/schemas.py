@@ -225,3 +225,9 @@ class Ready(BaseModel):
     no_model: str | None
     """Why; answers then keep the recall order."""
     store: Literal["ok", "unreachable"]
+
+
+class Version(BaseModel):
+    version: str
+    python: str
+    artefact: str

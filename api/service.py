@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import Request as HTTPRequest
 
+from api.metrics import Metrics
 from api.opening import open_pipeline
 from api.settings import Settings
 from recall.errors import ModelError
@@ -29,6 +30,7 @@ class Service:
     settings: Settings
     pipeline: Pipeline
     store: Store
+    metrics: Metrics = field(default_factory=Metrics)
 
     @classmethod
     @asynccontextmanager

@@ -37,6 +37,9 @@ type = "purchase"
 path = "products.csv"
 columns = {{ item = "sku", title = "name", year = "year" }}
 
+[security]
+open = true
+
 [train]
 factors = 8
 threads = 1

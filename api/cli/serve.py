@@ -30,9 +30,30 @@ def serve(
     from api.settings import load_settings
 
     settings = load_settings(config)
+    check_open(settings, host or settings.serve.host)
     address = (host or settings.serve.host, settings.serve.port if port is None else port)
     with _listen(*address) as listener:
         asyncio.run(_serve(settings, listener))
+
+
+def check_open(settings: Settings, host: str) -> None:
+    """ConfigError where a service without keys would be reached from other machines."""
+    import ipaddress
+    import socket
+
+    from recall.errors import ConfigError
+
+    if not settings.security.open:
+        return
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return  # listening says what is wrong with it
+    if not all(ipaddress.ip_address(str(each).partition("%")[0]).is_loopback for each in found):
+        raise ConfigError(
+            f"[security] open = true answers without keys, and {host} is reached from other machines: "
+            "listen on 127.0.0.1, or remove it and make keys with `whyrec keys create`"
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -52,19 +73,26 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     import signal
+    import sys
 
     import uvicorn
 
     from api.app import create_app
+    from api.logs import configure_logs
     from api.service import Service
 
+    configure_logs(json=not sys.stderr.isatty())
     async with Service.open(settings) as service:
         host, port = listener.getsockname()[:2]
         typer.echo(
             f"whyrec serves on http://{f'[{host}]' if ':' in host else host}:{port} (API: /docs)", err=True
         )
         options = uvicorn.Config(
-            create_app(service), log_level="info", server_header=False, timeout_graceful_shutdown=30
+            create_app(service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=30,
         )
         # uvicorn raises the signal that stopped it once more after it has drained; the default action
         # would then end the process before the service is closed.

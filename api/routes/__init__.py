@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import health, recommendations
+from api.routes import health, operations, recommendations
 
-ROUTERS: tuple[APIRouter, ...] = (recommendations.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (recommendations.router, health.router, operations.router)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer_of, request_of
+from api.guard import check_platforms
 from api.people import check_platform
 from api.problems import responses
 from api.requests import while_connected
@@ -31,6 +32,7 @@ async def recommend(body: RecommendationBody, request: Request, service: Opened)
     The answer is out by the deadline whatever the language model does: `provenance.rerank_status` is then
     partial or skipped, `provenance.cause` says why, and the order is that of recall.
     """
+    check_platforms(request.state.key, body.platform, *([body.user.platform] if body.user else []))
     answer = answer_of(await while_connected(request, _recommend(service, body)))
     return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -40,4 +42,6 @@ async def _recommend(service: Service, body: RecommendationBody) -> Recommendati
     check_platform(service.settings, body.platform)
     if body.user is not None:
         question = replace(question, person=await service.person(body.user.platform, body.user.user))
-    return await service.pipeline.recommend(question)
+    answer = await service.pipeline.recommend(question)
+    service.metrics.observe(answer)
+    return answer

@@ -238,4 +238,8 @@ separator = ", "
 [[links.tables]]
 path = "links/people.csv"
 columns = { person = "member", platform = "platform", user = "user" }
+
+# To try things out. Remove it and make keys with `whyrec keys create` before others can reach the service.
+[security]
+open = true
 """
