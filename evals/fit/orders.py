@@ -141,9 +141,12 @@ async def record(
             if progress:
                 progress(done, len(questions))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(max(1, concurrency)):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(max(1, concurrency)):
+                group.create_task(work())
+    except ExceptionGroup as together:
+        raise together.exceptions[0] from together
     return failed
 
 
