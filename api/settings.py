@@ -1,5 +1,6 @@
 """Everything that is configured: whyrec.toml and the environment, composed from each room's own section.
 
+A variable KEY_FILE stands for KEY with that file's text (api/secret_files.py).
 Precedence, highest first: WHYREC_SECTION__KEY, OPENAI_BASE_URL / OPENAI_API_KEY / OPENAI_MODEL, the file,
 the defaults. An empty variable counts as unset. Relative paths are relative to the file's folder.
 """
@@ -18,6 +19,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from api.secret_files import read_secret_files
 from api.security import SecurityConfig
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
 from recall.consent import ConsentConfig
@@ -101,6 +103,7 @@ def load_settings(path: Path | None = None, *, required: bool = True) -> Setting
     With `required=False` a missing ./whyrec.toml means defaults, with the working folder as the root; a
     file that was named must exist. ConfigError names file, key, value and remedy.
     """
+    read_secret_files(os.environ, _sets_a_key)
     file = path or Path(os.environ.get("WHYREC_CONFIG") or DEFAULT_FILE)
     if not required and file == DEFAULT_FILE and not file.exists():
         values: dict[str, Any] = {}
@@ -117,6 +120,13 @@ def load_settings(path: Path | None = None, *, required: bool = True) -> Setting
     settings = settings.model_copy(update={"workspace": (root / settings.workspace.expanduser()).resolve()})
     settings._root = root
     return settings
+
+
+def _sets_a_key(variable: str) -> bool:
+    if not variable.upper().startswith(_PREFIX):
+        return False
+    *above, key = variable[len(_PREFIX) :].lower().split("__")
+    return key in _known(tuple(above))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -170,10 +180,15 @@ def _origin(location: tuple[str, ...], file: Path) -> str:
     return str(file)
 
 
-def _shown(key: str, value: object) -> str:
-    if _SECRET.search(key):
+def hidden(key: str, value: Any) -> Any:
+    """`value` where it may be shown: no secret, and no password in an address."""
+    if _SECRET.search(key.rpartition(".")[2]) and isinstance(value, str) and value:
         return "(hidden)"
-    text = _CREDENTIALS.sub("://(hidden)@", repr(value))
+    return _CREDENTIALS.sub("://(hidden)@", value) if isinstance(value, str) else value
+
+
+def _shown(key: str, value: object) -> str:
+    text = repr(hidden(key, value))
     return text if len(text) <= 80 else text[:77] + "…"
 
 

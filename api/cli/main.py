@@ -63,6 +63,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
     Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),
     Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
+    Entry("config", "api.cli.config:app", OPERATE, "What is configured, and where it comes from."),
     Entry("keys", "api.cli.keys:app", OPERATE, "Who may ask the service: make, list, revoke keys."),
 )
 """In the order of the help page. A line goes in together with its module, for example:
