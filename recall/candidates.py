@@ -14,9 +14,10 @@ from recall.explain import explain
 from recall.mixture import Mixture, Weights
 from recall.recall_config import RecallConfig
 from recall.recallers import RECALLERS
+from recall.recallers.item_to_item import ItemToItem
 from recall.recallers.query import ANY, RowQuery
 from recall.rules import Rules, at_most
-from recall.types import Because, Candidate, CandidateList, Query
+from recall.types import Because, Candidate, CandidateList, Event, History, Query
 
 _WIDER = 4
 """How much longer the list is made before limits per category or creator thin it."""
@@ -93,6 +94,16 @@ class Candidates:
         for place, because in zip(known, told, strict=True):
             found[place] = because
         return found
+
+    def similar(self, item: str, *, platform: str | None = None, n: int = 20) -> list[tuple[str, float]]:
+        """By item-to-item alone: items that people had beside this one, best first, with their cosines."""
+        source = self.mixture.sources.get(ItemToItem.name)
+        if source is None or (platform is not None and platform not in self._platforms):
+            return []
+        history = History(None, (Event("", "", item, "seen", 0),))
+        query, _, _ = self._rows(Query(history, platform))
+        rows, scores = source.scores(query, n)
+        return list(zip(self._items.names(rows), scores.tolist(), strict=True))
 
     def _known(self, ids: frozenset[str]) -> np.ndarray:
         """Sorted distinct rows of the ids that the artefact knows."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
-from pathlib import Path
 
 from recall.ids import MICRO
 from recall.links_index import LinksIndex
 from recall.store.engine import Store
 from recall.store.events import LiveEvent, read_arrivals
+from recall.store.watch import written
 from recall.types import Event
-
-_TICK_NS = 50_000_000
-"""A file's time has the kernel's tick as its grain: one changed this recently may change again unseen."""
 
 
 class Live:
@@ -31,6 +27,7 @@ class Live:
         self._mark = 0
         self._seen: tuple[object, ...] | None = None
         self._by_person: dict[str, tuple[Event, ...]] = {}
+        self._accounts: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
     def of(self, person: str) -> tuple[Event, ...]:
         """The person's live events in order of time, ties in order of arrival, oldest first. StoreError
@@ -38,9 +35,20 @@ class Live:
         self._refresh()
         return self._by_person.get(person, ())
 
+    def accounts(self, person: str) -> set[tuple[str, str]]:
+        """(platform, user) of the accounts that these events came from."""
+        self._refresh()
+        return set(self._accounts.get(person, ()))
+
+    def forget(self, person: str) -> None:
+        """Keep nothing of this person in memory."""
+        with self._lock:
+            self._by_person.pop(person, None)
+            self._accounts.pop(person, None)
+
     def _refresh(self) -> None:
         with self._lock:
-            state = self._state()
+            state = written(self._store)
             if state is not None and state == self._seen:
                 return
             while True:
@@ -51,26 +59,11 @@ class Live:
                 self._mark = mark
             self._seen = state
 
-    def _state(self) -> tuple[object, ...] | None:
-        """What changes with every commit of the SQLite file; None where that can't be told."""
-        if not self._store.sqlite:
-            return None
-        state: list[object] = []
-        for suffix in ("", "-wal"):
-            try:
-                found = Path(f"{self._store.url.database}{suffix}").stat()
-            except FileNotFoundError:
-                state.append(None)
-                continue
-            if time.time_ns() - found.st_mtime_ns < _TICK_NS:
-                return None
-            state.append((found.st_ino, found.st_size, found.st_mtime_ns))
-        return tuple(state)
-
     def _add(self, arrived: list[LiveEvent]) -> None:
         fresh: dict[str, list[Event]] = defaultdict(list)
         for one in arrived:
             person, person_confidence = self._links.person(one.platform, one.user)
+            self._accounts[person].add((one.platform, one.user))
             item, item_confidence = self._links.item(one.platform, one.listing)
             confidence = person_confidence * item_confidence
             fresh[person].append(_event(one, item, confidence))

@@ -27,6 +27,18 @@ class Library(Protocol):
     def items(self, ids: Sequence[str]) -> list[Item]:
         """Items by id, in order; NotFound names the first unknown one. Reads through the alias ledger."""
 
+    def accounts(self, person: str) -> list[tuple[str, str]]:
+        """(platform, user) of the person's accounts, sorted; none for an unknown person."""
+
+    def search(self, text: str, *, platform: str | None = None, limit: int = 20) -> list[Item]:
+        """Items by title, best first. CPU work: call it in a thread."""
+
+    def look(self) -> None:
+        """The next question sees what was written to the live catalogue a moment ago."""
+
+    def forget(self, person: str) -> None:
+        """Keep nothing of an erased person's live events in memory."""
+
 
 class Recall(Protocol):
     """Candidates for a history. CPU work: call it in a thread. Safe to call from several threads."""
@@ -38,6 +50,9 @@ class Recall(Protocol):
 
     def explain(self, query: Query, items: Sequence[str]) -> list[Because]:
         """For each item the source that carries it most, with the history events behind it."""
+
+    def similar(self, item: str, *, platform: str | None = None, n: int = 20) -> list[tuple[str, float]]:
+        """Items that go with this one, best first, with scores; none for an item that was not trained."""
 
 
 @dataclass(frozen=True, slots=True)

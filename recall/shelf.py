@@ -40,6 +40,11 @@ class Shelf:
     def __contains__(self, id: str) -> bool:
         return self.ids.row(id) >= 0
 
+    def titles(self) -> tuple[pa.Array, pa.Array]:
+        """Parallel: item ids and titles, those of the listings included; null where a listing has none."""
+        ids = pa.concat_arrays([_whole(self._items["item"]), _whole(self._listings["item"])])
+        return ids, pa.concat_arrays([_whole(self._items["title"]), _whole(self._listings["title"])])
+
     def items(self, ids: Sequence[str]) -> list[Item]:
         """In the order of `ids`; NotFound names the first unknown one."""
         made = self._made
@@ -91,3 +96,8 @@ def _item(row: dict[str, Any], listings: list[dict[str, Any]]) -> Item:
         language=row["language"],
         min_age=row["min_age"],
     )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return (pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found).cast(pa.string())

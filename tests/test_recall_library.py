@@ -11,6 +11,8 @@ from recall.ids import item_id, person_id
 from recall.library import BuildLibrary
 from recall.store import METADATA, Store, open_store
 from recall.store.events import LiveEvent, append_events
+from recall.store.items import LiveItem, put_items
+from recall.store.tombstones import PERSONS, bury
 
 EVENTS = [
     "ann cinema matrix 10",
@@ -139,3 +141,50 @@ def test_a_history_of_a_hundred_events_takes_well_under_a_millisecond(tmp_path: 
         taken.append(time.perf_counter() - started)
         assert len(history.events) == 100
     assert sorted(taken)[15] < 0.002  # 0.3 ms on an idle machine
+
+
+def test_an_erased_person_is_unknown_but_for_what_came_since(tmp_path: Path, store: Store) -> None:
+    library = BuildLibrary(write_build(tmp_path, events=EVENTS), store=store)
+    store.run(append_events(store, [live("ann", "heat", 40, platform="shop")]))
+    assert len(library.history(person("ann")).events) == 4
+    store.run(bury(store, [("cinema", "ann"), (PERSONS, person("ann"))], now=50))
+    for ask in (library.history, library.had):
+        with pytest.raises(NotFound):
+            ask(person("ann"))
+    with pytest.raises(NotFound):
+        library.person("cinema", "ann")
+    assert library.person("shop", "bob") == person("bob")
+    store.run(append_events(store, [live("ann", "matrix", 60)]))
+    assert [event.time for event in library.history(person("ann")).events] == [60]
+    assert library.had(person("ann")) == {item("matrix")}
+    assert library.person("cinema", "ann") == person("ann")
+
+
+def test_accounts_of_a_person_are_those_of_the_build_and_of_live_events(tmp_path: Path, store: Store) -> None:
+    library = BuildLibrary(write_build(tmp_path, events=EVENTS), store=store)
+    assert library.accounts(person("ann")) == [("cinema", "ann"), ("shop", "ann"), ("stream", "ann")]
+    store.run(append_events(store, [live("new", "heat", 40)]))
+    assert library.accounts(person_id("cinema", "new")) == [("cinema", "new")]
+
+
+def test_a_listing_that_came_in_live_stands_over_the_build_s(tmp_path: Path, store: Store) -> None:
+    build = write_build(tmp_path, events=EVENTS, items=["heat shop,cinema 1995 Action"])
+    library = BuildLibrary(build, store=store)
+    put = [
+        LiveItem("shop", "heat", "Heat (new print)", price=9.5, categories=("Crime",)),
+        LiveItem("shop", "blade", "Blade Runner", 1982),
+    ]
+    store.run(put_items(store, put))
+    library.look()
+    heat, blade = library.items([item("heat"), item_id("shop", "blade")])
+    assert (heat.title, heat.year, heat.categories) == ("Heat", 1995, ("Crime",))
+    assert {one.platform: (one.title, one.price) for one in heat.listings} == {
+        "cinema": ("Heat", None),
+        "shop": ("Heat (new print)", 9.5),
+    }
+    assert (blade.title, blade.year, blade.platforms) == ("Blade Runner", 1982, ("shop",))
+    assert library.search("blade")[0] == blade
+    assert [one.id for one in library.search("heat", platform="shop")] == [item("heat")]
+    assert library.search("blade", platform="cinema") == []
+    store.run(append_events(store, [live("ann", "blade", 70, platform="shop")]))
+    assert library.history(person("ann")).events[0].item == blade.id

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from recall.store.engine import Store
 from recall.store.tables import LIVE_ITEMS
@@ -55,6 +55,13 @@ async def load_items(store: Store) -> list[LiveItem]:
     async with store.read() as connection:
         rows = (await connection.execute(select(LIVE_ITEMS).order_by(*order))).all()
     return [_item(row.platform, row.listing, json.loads(row.facts)) for row in rows]
+
+
+async def count_items(store: Store) -> tuple[int, int]:
+    """How many there are, and the time of the latest change (UTC seconds; 0: none)."""
+    async with store.read() as connection:
+        row = (await connection.execute(select(func.count(), func.max(LIVE_ITEMS.c.at)))).one()
+    return row[0], row[1] or 0
 
 
 def _row(one: LiveItem, at: int) -> dict[str, Any]:

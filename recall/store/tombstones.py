@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recall.ids import SEPARATOR
@@ -17,6 +17,9 @@ from recall.store.engine import Store
 from recall.store.tables import STORE_KEYS, TOMBSTONES
 
 _KEY = "tombstones"
+
+PERSONS = "*"
+"""Stands for the platform in the tombstone of a person, whose id takes the user's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,26 @@ async def load_tombstones(store: Store) -> Tombstones:
         rows = (await connection.execute(select(TOMBSTONES))).all()
         key = await _known(connection)
     return Tombstones(key or "", {(row.platform, row.account): row.at for row in rows})
+
+
+async def count_tombstones(store: Store) -> tuple[int, int]:
+    """How many there are, and the sum of their times: what changes with every erasure."""
+    async with store.read() as connection:
+        row = (await connection.execute(select(func.count(), func.sum(TOMBSTONES.c.at)))).one()
+    return row[0], int(row[1] or 0)
+
+
+async def buried(
+    connection: AsyncConnection, accounts: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Those of these (platform, user) accounts that were erased, and until when; in a transaction of the
+    caller's."""
+    wanted = sorted(set(accounts))
+    if not wanted or (key := await _known(connection)) is None:
+        return {}
+    hashes = {account_hash(key, *account): account for account in wanted}
+    found = await connection.execute(select(TOMBSTONES).where(TOMBSTONES.c.account.in_(hashes)))
+    return {hashes[row.account]: row.at for row in found if hashes[row.account][0] == row.platform}
 
 
 async def _key(store: Store, connection: AsyncConnection) -> str:
