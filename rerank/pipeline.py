@@ -10,38 +10,40 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 
 from prompts import Prompt, load
 from recall.errors import ConfigError, ModelError
 from recall.protocols import Library, Recall, Stock
-from recall.types import Because, CandidateList, History, Item, Query
 from rerank.blend import blend
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.ground import Ground, fetch
 from rerank.methods import METHODS, RankTask, check_needs
 from rerank.methods.keep_order import kept
-from rerank.reasons import Draft, ReasonTask, settle, write_reasons
+from rerank.provenance import ReasonsAccount, provenance_of
+from rerank.reasons import ReasonTask, Written, write_reasons
+from rerank.settle import Judge
 from rerank.stopwatch import Stopwatch
 from rerank.summary import EMPTY, Summary, summarise
 from rerank.types import (
-    Call,
     Cause,
     ChatModel,
     Deadline,
-    Provenance,
+    Done,
+    Ranked,
     RankedItem,
     Ranking,
     Reason,
+    Reasoned,
+    Recalled,
     Recommendation,
     Request,
-    Status,
-    Usage,
+    StreamEvent,
 )
-from rerank.weights import RankWeights
+from rerank.weights import RankWeights, Weighed
 
 RANK_SHARE = 0.6
 """Part of the time left that ranking may take when reasons follow."""
@@ -52,16 +54,7 @@ RESERVE_SECONDS = 0.15
 _HOPELESS = frozenset({Cause.DEADLINE, Cause.BUDGET, Cause.BREAKER_OPEN, Cause.CONNECTION})
 """After these the model is not asked for reasons either."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a request stands on, once fetched: `items` holds those of candidates and history."""
-
-    stock: Stock
-    history: History
-    query: Query
-    found: CandidateList
-    items: dict[str, Item]
+Items = tuple[RankedItem, ...]
 
 
 class Pipeline:
@@ -121,96 +114,58 @@ class Pipeline:
 
         NotFound for an unknown person, item or prompt; nothing that a model does raises.
         """
-        watch = Stopwatch()
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.recommendation
+        raise AssertionError("a stream without an end")
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
+        """The answer as it comes about: Recalled, Ranked, a Reasoned for each item when its reason is ready
+        (mode 'explain' only), Done.
+
+        Raises as `recommend` does. Closing the stream cancels what the model still does for it; the deadline
+        runs while the consumer takes its time over an event.
+        """
+        watch, id = Stopwatch(), uuid.uuid4().hex
         deadline = request.deadline or Deadline.after(self.rank.deadline)
-        prompt = self._rank_prompt(request)
+        prompt, wording = self._rank_prompt(request), self._reasons_prompt(request)
         with watch("recall"):
-            ground = await asyncio.to_thread(self._ground, request)
+            ground = await asyncio.to_thread(lambda: fetch(self.stock(), request, self.rank.depth))
+        yield Recalled(ground.recalled(request.k))
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
         with watch("rank"):
             summary, ranking = await self._rank(request, ground, depth, prompt, deadline)
-        weight, source, segment = self._weight(request, ground, prompt)
-        order = blend(
-            [candidate.score for candidate in ground.found.candidates], ranking, weight, self.rank.cap
-        )
-        ranked = _ranked(ground, ranking, order.order[: request.k], order.scores)
-        drafts: list[Draft] = []
-        calls: list[Call] = []
-        reasons_cause: Cause | None = Cause.KEEP_ORDER
-        counts: Counter[str] = Counter()
-        if request.mode == "explain":
-            with watch("reasons"):
-                task = self._reason_task(request, ground, ranked, summary)
-                drafts, calls, reasons_cause = await self._draft(task, ranking, deadline)
-            with watch("explain"):
-                reasons = await asyncio.to_thread(self._settle, task, drafts, ground)
-            counts = _counted(drafts, reasons)
-            ranked = [replace(item, reason=reason) for item, reason in zip(ranked, reasons, strict=True)]
-            if drafts and not counts["checked"]:
-                reasons_cause = reasons_cause or Cause.WITHHELD
-        every = (*ranking.calls, *calls)
-        method = "keep-order" if ranking.cause in (Cause.KEEP_ORDER, Cause.NO_MODEL) else self.rank.method
-        provenance = Provenance(
-            rerank_status=_status(sum(p == "model" for p in ranking.places), depth, ranking.cause),
-            cause=ranking.cause,
-            reasons_status=_status(counts["checked"], len(ranked), reasons_cause),
-            reasons_cause=reasons_cause,
-            model=next((call.model for call in every if call.reply is not None), None)
-            or (self.model.name if self.model else None),
-            method=method,
-            prompt=prompt.id if prompt else None,
-            prompt_hash=prompt.hash if prompt else None,
-            artefact=ground.found.artefact,
-            weight=weight,
-            weight_source=source,
-            usage=sum((call.usage for call in every), Usage()),
-            calls=len(every),
-            cache_hits=sum(call.cached for call in every),
-            milliseconds=watch.milliseconds(),
-            repairs=dict(ranking.repairs),
-            removed=dict(ground.found.removed),
-            reasons=dict(counts),
-            weight_segment=segment,
-        )
-        return Recommendation(
-            uuid.uuid4().hex,
-            request,
-            ground.history,
-            tuple(ranked),
-            provenance,
-            calls=tuple(every),
-            ranking=ranking,
-        )
-
-    def _ground(self, request: Request) -> Ground:
-        """CPU work and reads of the store: runs in a thread."""
-        stock = self.stock()
-        history, had = request.history, frozenset[str]()
-        if history is None:
-            history = History(None)
-            if request.person is not None:
-                platform, as_of = request.platform, request.as_of
-                history = stock.library.history(request.person, platform=platform, as_of=as_of)
-                had = stock.library.had(request.person, platform=platform, as_of=as_of)
-        query = Query(
-            history=history,
-            platform=request.platform,
-            as_of=request.as_of,
-            n=max(request.n, request.k, request.depth or 0),
-            filters=request.filters,
-            had=had,
-        )
-        if request.candidates is None:
-            found = stock.recall.candidates(query)
+        weighed = self._weight(request, ground, prompt)
+        scores = [candidate.score for candidate in ground.found.candidates]
+        order = blend(scores, ranking, weighed[0], self.rank.cap)
+        ranked = ground.ranked(ranking, order.order[: request.k], order.scores)
+        yield Ranked(ranked)
+        account, found = ReasonsAccount(), dict[int, Reason]()
+        if wording is not None:
+            task = self._reason_task(request, ground, ranked, summary or EMPTY, wording)
+            skip = self._no_reasons(ranking, summary)
+            async with aclosing(self._reasons(task, ground, skip, deadline, watch, account)) as reasons:
+                async for place, reason in reasons:
+                    found[place] = reason
+                    yield Reasoned(place + 1, ranked[place].item.id, reason)
         else:
-            found = CandidateList(request.candidates, {}, stock.recall.artefact)
-        shown = max(request.k, request.depth or self.rank.depth)
-        wanted = dict.fromkeys(
-            [candidate.item for candidate in found.candidates[:shown]]
-            + [event.item for event in history.events]
+            account.cause = Cause.KEEP_ORDER
+        provenance = provenance_of(
+            ground,
+            ranking,
+            account,
+            weighed,
+            sent=depth,
+            returned=len(ranked),
+            method=self.rank.method,
+            model=self.model.name if self.model else None,
+            prompt=prompt,
+            milliseconds=watch.milliseconds(),
         )
-        items = dict(zip(wanted, stock.library.items(list(wanted)), strict=True))
-        return Ground(stock, history, query, found, items)
+        items = tuple(replace(item, reason=found.get(place)) for place, item in enumerate(ranked))
+        calls = (*ranking.calls, *account.calls)
+        yield Done(Recommendation(id, request, ground.history, items, provenance, calls, ranking))
 
     def _rank_prompt(self, request: Request) -> Prompt | None:
         method = METHODS[self.rank.method]
@@ -225,6 +180,12 @@ class Pipeline:
             )
         return prompt
 
+    def _reasons_prompt(self, request: Request) -> Prompt | None:
+        """None where no reasons are asked for."""
+        if request.mode != "explain":
+            return None
+        return self._prompt(self.reasons.prompt or f"reasons-{self.reasons.per}", request)
+
     def _prompt(self, name: str, request: Request) -> Prompt:
         """In the request's language and the words of what the asking platform offers."""
         common = set(self.domains.values())
@@ -234,17 +195,18 @@ class Pipeline:
 
     async def _rank(
         self, request: Request, ground: Ground, depth: int, prompt: Prompt | None, deadline: Deadline
-    ) -> tuple[Summary, Ranking]:
-        """The history's summary and the model's order of the first `depth` candidates."""
+    ) -> tuple[Summary | None, Ranking]:
+        """The history's summary, None where none was made, and the model's order of the first `depth`
+        candidates."""
         if request.mode == "recall":
-            return EMPTY, kept(depth, Cause.KEEP_ORDER)
+            return None, kept(depth, Cause.KEEP_ORDER)
         if self.model is None:
-            return EMPTY, kept(depth, Cause.NO_MODEL)
+            return None, kept(depth, Cause.NO_MODEL)
         if depth == 0:
-            return EMPTY, kept(0, Cause.NO_CANDIDATES)
+            return None, kept(0, Cause.NO_CANDIDATES)
         share = RANK_SHARE if request.mode == "explain" and self.reasons.enabled else 1.0
         own = _part(deadline, share)
-        summary = EMPTY
+        summary: Summary | None = None
         try:
             async with asyncio.timeout(own.left()):
                 capabilities = await self.model.capabilities(own)
@@ -284,9 +246,7 @@ class Pipeline:
             title_chars=self.rank.title_chars,
         )
 
-    def _weight(
-        self, request: Request, ground: Ground, prompt: Prompt | None
-    ) -> tuple[float, Literal["default", "configured", "fitted", "none"], str | None]:
+    def _weight(self, request: Request, ground: Ground, prompt: Prompt | None) -> Weighed:
         """The weight, where it comes from, and the segment of a fitted one.
 
         No wish took part in the fitting, so a request with one has the engine's default.
@@ -302,14 +262,18 @@ class Pipeline:
         return self.model.weight, "default", None
 
     def _reason_task(
-        self, request: Request, ground: Ground, ranked: Sequence[RankedItem], summary: Summary
+        self,
+        request: Request,
+        ground: Ground,
+        ranked: tuple[RankedItem, ...],
+        summary: Summary,
+        prompt: Prompt,
     ) -> ReasonTask:
-        name = self.reasons.prompt or f"reasons-{self.reasons.per}"
         return ReasonTask(
             summary=summary,
             items=tuple(item.item for item in ranked),
             known=ground.items,
-            prompt=self._prompt(name, request),
+            prompt=prompt,
             platform=request.platform,
             wish=request.wish,
             language=request.language,
@@ -318,69 +282,58 @@ class Pipeline:
             description_chars=self.rank.description_chars,
         )
 
-    async def _draft(
-        self, task: ReasonTask, ranking: Ranking, deadline: Deadline
-    ) -> tuple[list[Draft], list[Call], Cause | None]:
-        if self.model is None:
-            return [], [], Cause.NO_MODEL
-        if not self.reasons.enabled:
-            return [], [], Cause.KEEP_ORDER
-        if ranking.cause in _HOPELESS:
-            return [], [], ranking.cause
-        own = _part(deadline, 1.0)
+    async def _reasons(
+        self,
+        task: ReasonTask,
+        ground: Ground,
+        skip: Cause | None,
+        deadline: Deadline,
+        watch: Stopwatch,
+        account: ReasonsAccount,
+    ) -> AsyncGenerator[tuple[int, Reason]]:
+        """Every place of `task.items` with its settled reason, as they get ready."""
+        explaining = asyncio.ensure_future(asyncio.to_thread(ground.because, task.items))
+        judge: Judge | None = None
         try:
-            async with asyncio.timeout(own.left()):
-                return await write_reasons(task, self.model, own)
-        except TimeoutError:
-            return [], [], Cause.DEADLINE
-        except ModelError as error:
-            return [], [], Cause(error.cause)
+            async with aclosing(self._written(task, skip, deadline)) as calls:
+                while True:
+                    with watch("reasons"):
+                        written = await anext(calls, None)
+                    if written is None:
+                        break
+                    with watch("explain"):
+                        if judge is None:
+                            because = await asyncio.shield(explaining)
+                            judge = Judge(task, because, ground.history, floor=self.rank.floor)
+                        settled = await asyncio.to_thread(judge.settle, written.places, written.drafts)
+                    account.wrote(written)
+                    for place, reason in settled:
+                        account.settled(reason)
+                        yield place, reason
+        finally:
+            explaining.cancel()
+        account.close()
 
-    def _settle(self, task: ReasonTask, drafts: Sequence[Draft], ground: Ground) -> list[Reason]:
-        ids = [item.id for item in task.items]
-        because: list[Because] = ground.stock.recall.explain(ground.query, ids)
-        return settle(task, drafts, because, ground.history, floor=self.rank.floor)
+    async def _written(
+        self, task: ReasonTask, skip: Cause | None, deadline: Deadline
+    ) -> AsyncGenerator[Written]:
+        if self.model is None or skip is not None:
+            yield Written(tuple(range(len(task.items))), cause=skip)
+            return
+        async with aclosing(write_reasons(task, self.model, _part(deadline, 1.0))) as calls:
+            async for written in calls:
+                yield written
+
+    def _no_reasons(self, ranking: Ranking, summary: Summary | None) -> Cause | None:
+        """Why the model is not asked for reasons; None: it is."""
+        if self.model is None:
+            return Cause.NO_MODEL
+        if not self.reasons.enabled:
+            return Cause.KEEP_ORDER
+        return ranking.cause if summary is None or ranking.cause in _HOPELESS else None
 
 
 def _part(deadline: Deadline, share: float) -> Deadline:
     """A deadline of its own for one stage, within the request's."""
     left = deadline.left()
     return Deadline.after(max(0.0, left - min(RESERVE_SECONDS, left / 5)) * share)
-
-
-def _ranked(
-    ground: Ground, ranking: Ranking, order: Sequence[int], scores: Sequence[float]
-) -> list[RankedItem]:
-    placed = {position: place for place, position in enumerate(ranking.order)}
-    ranked = []
-    for place, position in enumerate(order):
-        candidate = ground.found.candidates[position]
-        said = placed.get(position)
-        whence = "recall" if said is None else ranking.places[said]
-        ranked.append(
-            RankedItem(
-                item=ground.items[candidate.item],
-                rank=place + 1,
-                score=scores[place],
-                candidate=candidate,
-                place=whence,
-                model_rank=said + 1 if said is not None and whence == "model" else None,
-            )
-        )
-    return ranked
-
-
-def _status(done: int, of: int, cause: Cause | None) -> Status:
-    if done == 0:
-        return Status.SKIPPED
-    return Status.FULL if done >= of and cause is None else Status.PARTIAL
-
-
-def _counted(drafts: Sequence[Draft], reasons: Sequence[Reason]) -> Counter[str]:
-    counts = Counter(
-        written=len(drafts),
-        checked=sum(reason.author == "llm" for reason in reasons),
-        template=sum(reason.author == "template" for reason in reasons),
-    )
-    counts.update(f"withheld:{reason.withheld}" for reason in reasons if reason.withheld)
-    return counts

@@ -1,25 +1,23 @@
-"""Reasons by a model, for the items that are returned: written, read, checked, or replaced."""
+"""Reasons by a model, for the items that are returned: asked for and read. rerank/settle.py judges them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from prompts import Prompt
-from recall.types import Because, History, Item
+from recall.types import Item
 from rerank.config import ReasonsConfig
 from rerank.labels import REASONS_SCHEMA, candidate_labels
 from rerank.methods.asking import ask
 from rerank.reply import MAX_CHARS, json_values, strip_wrapping
 from rerank.summary import Summary
-from rerank.templates import event_evidence, template_reason
-from rerank.types import Call, Cause, ChatModel, Deadline, Evidence, Reason
-from rerank.untrusted import clean
+from rerank.types import Call, Cause, ChatModel, Deadline
 from rerank.verbs import Language
-from rerank.wording import WISH_LABEL, messages
+from rerank.wording import messages
 
 PROMPTS = {"list": "reasons-list", "item": "reasons-item"}
 """The plain prompt for each value of [reasons] per."""
@@ -50,34 +48,53 @@ class ReasonTask:
     description_chars: int = 0
 
 
-async def write_reasons(
-    task: ReasonTask, model: ChatModel, deadline: Deadline
-) -> tuple[list[Draft], list[Call], Cause | None]:
-    """One draft per item at most, in the items' order, unchecked; the calls; the first cause of a failure."""
-    count = len(task.items)
-    if count == 0:
-        return [], [], Cause.NO_CANDIDATES
-    if task.settings.per == "list":
-        groups = [list(range(start, min(start + 26, count))) for start in range(0, count, 26)]
-    else:
-        groups = [[place] for place in range(count)]
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of one call: drafts for some of `places`, unchecked, and why some or all are missing."""
+
+    places: tuple[int, ...]
+    drafts: tuple[Draft, ...] = ()
+    call: Call | None = None
+    cause: Cause | None = None
+
+
+async def write_reasons(task: ReasonTask, model: ChatModel, deadline: Deadline) -> AsyncGenerator[Written]:
+    """Asks for a reason for each item, and yields what each call brought, as they end.
+
+    Every item is in exactly one of them; what is not there by the deadline comes with Cause.DEADLINE. Closing
+    the iterator cancels the calls under way.
+    """
+    groups = _groups(len(task.items), task.settings.per)
     gate = asyncio.Semaphore(task.settings.concurrency)
 
-    async def one(group: list[int]) -> tuple[list[Draft], Call, Cause | None]:
+    async def one(group: tuple[int, ...]) -> Written:
         async with gate:
             return await _write(task, group, model, deadline)
 
-    drafts, calls, causes = [], [], []
-    for found, call, cause in await asyncio.gather(*(one(group) for group in groups)):
-        drafts += found
-        calls.append(call)
-        causes += [cause] if cause else []
-    return sorted(drafts, key=lambda draft: draft.item), calls, causes[0] if causes else None
+    waiting = {asyncio.create_task(one(group), name="whyrec-reason"): group for group in groups}
+    try:
+        while waiting:
+            ended, _ = await asyncio.wait(
+                waiting, timeout=deadline.left(), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not ended:
+                break
+            for done in sorted(ended, key=lambda task: waiting[task]):
+                waiting.pop(done)
+                yield done.result()
+        for group in waiting.values():
+            yield Written(group, cause=Cause.DEADLINE)
+    finally:
+        for late in waiting:
+            late.cancel()
 
 
-async def _write(
-    task: ReasonTask, group: Sequence[int], model: ChatModel, deadline: Deadline
-) -> tuple[list[Draft], Call, Cause | None]:
+def _groups(count: int, per: Literal["list", "item"]) -> list[tuple[int, ...]]:
+    size = 26 if per == "list" else 1  # there are so many labels
+    return [tuple(range(start, min(start + size, count))) for start in range(0, count, size)]
+
+
+async def _write(task: ReasonTask, group: tuple[int, ...], model: ChatModel, deadline: Deadline) -> Written:
     labels = candidate_labels(len(group))
     asked = messages(
         task.prompt,
@@ -98,11 +115,11 @@ async def _write(
         schema=REASONS_SCHEMA,
     )
     if reply is None:
-        return [], call, call.error
-    drafts = [Draft(group[d.item], d.text, d.cites) for d in parse_reasons(reply.text, labels)]
+        return Written(group, (), call, call.error)
+    drafts = tuple(Draft(group[d.item], d.text, d.cites) for d in parse_reasons(reply.text, labels))
     if reply.truncated:
-        return drafts, call, Cause.TRUNCATED
-    return drafts, call, None if drafts else Cause.UNPARSABLE
+        return Written(group, drafts, call, Cause.TRUNCATED)
+    return Written(group, drafts, call, None if drafts else Cause.UNPARSABLE)
 
 
 def parse_reasons(text: str, labels: Sequence[str]) -> list[Draft]:
@@ -133,57 +150,3 @@ def _entries(values: Sequence[Any]) -> list[dict[str, Any]]:
             value = value["reasons"]
         flat += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
     return flat
-
-
-def evidence_of(draft: Draft, task: ReasonTask) -> tuple[Evidence, ...]:
-    """What the draft cites, for a person; labels that do not exist are left out."""
-    lines = {line.label: line for line in task.summary.lines}
-    item = task.items[draft.item]
-    found = []
-    for label in draft.cites:
-        if label == WISH_LABEL and task.wish:
-            found.append(Evidence("wish", label, clean(task.wish, 300)))
-        elif line := lines.get(label):
-            if line.event:
-                found.append(event_evidence(line.event, task.known, label))
-            else:
-                found.append(Evidence("fact", label, line.text, platform=line.platform))
-        elif label in candidate_labels(26):
-            facts = ", ".join([*item.categories, *item.creators, *([str(item.year)] if item.year else [])])
-            found.append(Evidence("fact", label, clean(facts or item.title, 300), item=item.id))
-    return tuple(found)
-
-
-def settle(
-    task: ReasonTask,
-    drafts: Sequence[Draft],
-    because: Sequence[Because],
-    history: History,
-    *,
-    floor: float = 0.0,
-) -> list[Reason]:
-    """The reason of each item: the model's where it passes the check, else the template of its source."""
-    from rerank.check import check
-    from rerank.mentions import vocabulary_of
-
-    vocabulary = vocabulary_of(task) if drafts else None
-    written = {draft.item: draft for draft in drafts}
-    reasons = []
-    for place, item in enumerate(task.items):
-        draft = written.get(place)
-        code = check(draft, task, vocabulary) if draft else None
-        if draft and code is None:
-            reasons.append(Reason(draft.text, evidence_of(draft, task), "llm", True))
-            continue
-        reason = template_reason(
-            because[place],
-            item,
-            history,
-            task.known,
-            language=task.language,
-            platform=task.platform,
-            floor=floor,
-            silent=task.settings.silent,
-        )
-        reasons.append(Reason(reason.text, reason.evidence, "template", True, withheld=code))
-    return reasons

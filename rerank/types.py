@@ -290,3 +290,36 @@ class Recommendation:
     calls: tuple[Call, ...] = ()
     ranking: Ranking | None = None
     """The method's own order of the first candidates, before the blend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The first `request.k` candidates in recall order, without reasons."""
+
+    items: tuple[RankedItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The items that will be returned, in their final order, without reasons."""
+
+    items: tuple[RankedItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """The reason of the item at `rank`, from 1, once it is settled. They come in any order."""
+
+    rank: int
+    item: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer: always the last event, and the only one that a caller of `recommend` sees."""
+
+    recommendation: Recommendation
+
+
+StreamEvent = Recalled | Ranked | Reasoned | Done

@@ -10,6 +10,7 @@ import logging
 import os
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,10 @@ FILE = "rank.json"
 
 EVERYBODY = "all"
 """The segment that everybody is in."""
+
+
+Weighed = tuple[float, Literal["default", "configured", "fitted", "none"], str | None]
+"""The weight of the model's order, where it comes from, and the segment of a fitted one."""
 
 
 class _Part(BaseModel):

@@ -1,5 +1,6 @@
 """The whole way from a small trained world to an answer, with engines that answer, fail and hang."""
 
+import asyncio
 import json
 import time
 
@@ -17,7 +18,7 @@ from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm.scripted import ScriptedModel
 from rerank.pipeline import Pipeline
-from rerank.types import Cause, Deadline, Request, Status
+from rerank.types import Cause, Deadline, Done, Ranked, Reasoned, Recalled, Request, Status
 from tests.worlds import item, person, write_build
 
 PLATFORMS = ("cinema", "stream")
@@ -146,3 +147,77 @@ async def test_a_prompt_of_another_method_is_refused_with_the_remedy(world):
 async def test_an_unknown_person_is_named(world):
     with pytest.raises(NotFound, match="nobody"):
         await pipeline(world, None).recommend(Request("nobody"))
+
+
+def reasons_per_item(asked):
+    """Keeps the order and gives each item a reason that passes the check, after a wait told by the title."""
+    wanted = asked.schema["properties"]
+    if "order" in wanted:
+        return json.dumps({"order": list(wanted["order"]["items"]["enum"])})
+    return json.dumps({"reasons": [{"item": "A", "text": "You liked films like this.", "cites": ["h1"]}]})
+
+
+async def test_a_stream_shows_recall_order_then_the_models_then_each_reason_then_the_answer(world):
+    one = pipeline(world, ScriptedModel(reverse, weight=1.0))
+    events = [event async for event in one.stream(Request(person("p1"), k=3))]
+    assert [type(event) for event in events] == [Recalled, Ranked, Reasoned, Reasoned, Reasoned, Done]
+    recalled, ranked, *reasons, done = events
+    assert ids(recalled) == (await recall_order(world))[:3]
+    assert ids(ranked) == ids(done.recommendation)
+    assert {event.item: event.reason for event in reasons} == {
+        ranked.item.id: ranked.reason for ranked in done.recommendation.items
+    }
+
+
+async def test_a_reason_is_streamed_before_the_next_one_is_written(world):
+    release, asked = asyncio.Event(), []
+
+    class Slow(ScriptedModel):
+        async def chat(self, messages, **more):
+            asked.append(messages)
+            if len(asked) > 2:  # the order, the first reason; the second one waits
+                await release.wait()
+            return await super().chat(messages, **more)
+
+    events = pipeline(world, Slow(reasons_per_item), per="item", concurrency=1).stream(
+        Request(person("p1"), k=2)
+    )
+    async for event in events:
+        if isinstance(event, Reasoned):
+            assert not release.is_set() or event.rank == 2
+            release.set()
+    assert release.is_set()
+
+
+async def test_a_consumer_who_leaves_cancels_the_models_calls(world):
+    cancelled = asyncio.Event()
+
+    class Hanging(ScriptedModel):
+        async def chat(self, messages, **more):
+            if "order" in more["schema"]["properties"]:
+                return await super().chat(messages, **more)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                cancelled.set()
+
+    events = pipeline(world, Hanging(reverse), per="item").stream(Request(person("p1"), k=3))
+    async for event in events:
+        if isinstance(event, Ranked):
+            break
+    asking = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    async with asyncio.timeout(1):
+        await cancelled.wait()
+
+
+async def test_without_a_summary_no_reason_is_asked_for(world):
+    class Mute(ScriptedModel):
+        async def capabilities(self, deadline):
+            raise ModelError("broken", Cause.SERVER_ERROR)
+
+    model = Mute(reverse)
+    answer = await pipeline(world, model).recommend(Request(person("p1"), k=3))
+    assert model.asked == []
+    assert answer.provenance.reasons_cause == Cause.SERVER_ERROR
