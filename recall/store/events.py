@@ -6,11 +6,15 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select, text, tuple_
 
 from recall.ids import event_id
 from recall.store.engine import Store
 from recall.store.tables import LIVE_EVENTS
+from recall.store.tombstones import buried
+
+ERASURE_LOCK = 7_486_212
+"""PostgreSQL's advisory lock: shared by those who add events, held alone by who erases a person."""
 
 _BATCH = 400  # accounts per statement: SQLite takes at most 32,766 parameters, PostgreSQL 32,767
 
@@ -43,14 +47,24 @@ async def append_events(
 ) -> frozenset[str]:
     """Add events in one transaction, durable on return; returns the ids of those that were new.
 
-    Events already known, by id, are left as they are: sending again is safe.
+    Events already known, by id, are left as they are: sending again is safe. Events of an erased account, up
+    to the time of its erasure, are left out.
     """
     if not events:
         return frozenset()
     received = int(time.time()) if now is None else now
-    rows = [asdict(one) | {"event": one.id, "received": received} for one in events]
     statement = store.insert(LIVE_EVENTS).on_conflict_do_nothing().returning(LIVE_EVENTS.c.event)
     async with store.write() as connection:
+        if not store.sqlite:  # SQLite has one writer at a time
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({ERASURE_LOCK})"))
+        accounts = sorted({(one.platform, one.user) for one in events})
+        gone: dict[tuple[str, str], int] = {}
+        for start in range(0, len(accounts), _BATCH):
+            gone |= await buried(connection, accounts[start : start + _BATCH])
+        kept = [one for one in events if one.time > gone.get((one.platform, one.user), -1)]
+        if not kept:
+            return frozenset()
+        rows = [asdict(one) | {"event": one.id, "received": received} for one in kept]
         added = await connection.execute(statement, rows)
         return frozenset(added.scalars())
 
