@@ -1,33 +1,15 @@
-"""What the HTTP service takes and gives: strict Pydantic models. `whyrec recommend --json` prints the same.
-
-Requests: no coercion, no NaN, unknown fields refused. Of duplicate keys in a JSON object the last one counts.
-Times are UTC seconds.
-"""
+"""POST /v1/recommendations: what it takes and gives. `whyrec recommend --json` prints the same."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+from api.schemas.strict import Id, Strict, UserRef, Word
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class UserRef(_Strict):
-    """A person by one of the accounts."""
-
-    platform: Word
-    """Name of the platform, as in [platforms.NAME]."""
-    user: Id
-    """The user id on that platform."""
-
-
-class FilterBody(_Strict):
+class FilterBody(Strict):
     """What may be proposed; an absent field allows everything."""
 
     categories_in: list[Word] | None = Field(None, max_length=50)
@@ -44,7 +26,7 @@ class FilterBody(_Strict):
     """Whether items that the person already had may be proposed."""
 
 
-class RecommendationBody(_Strict):
+class RecommendationBody(Strict):
     """Who asks, where, and for what. Exactly one of `person` and `user` names the person."""
 
     model_config = ConfigDict(
@@ -192,42 +174,3 @@ class RecommendationAnswer(BaseModel):
     wish: str | None
     items: list[ItemAnswer]
     provenance: ProvenanceAnswer
-
-
-class FieldProblem(BaseModel):
-    field: str
-    """Where in the request, as body.user.platform."""
-    message: str
-
-
-class Problem(BaseModel):
-    """RFC 9457 application/problem+json."""
-
-    type: str
-    """One per error class, as urn:whyrec:not-found."""
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldProblem] | None = None
-    """One entry for each wrong field."""
-
-
-class Live(BaseModel):
-    status: Literal["live"] = "live"
-
-
-class Ready(BaseModel):
-    status: Literal["ready", "not ready"]
-    artefact: str
-    model: dict[str, Any] | None
-    """The language model's capabilities as probed; null where there is none or it does not answer."""
-    no_model: str | None
-    """Why; answers then keep the recall order."""
-    store: Literal["ok", "unreachable"]
-
-
-class Version(BaseModel):
-    version: str
-    python: str
-    artefact: str

@@ -1,0 +1,35 @@
+"""What the HTTP service takes and gives: strict Pydantic models, one module per noun."""
+
+from api.schemas.problems import FieldProblem, Live, Problem, Ready
+from api.schemas.recommendations import (
+    EvidenceAnswer,
+    FilterBody,
+    ItemAnswer,
+    ListingAnswer,
+    ProvenanceAnswer,
+    ReasonAnswer,
+    RecommendationAnswer,
+    RecommendationBody,
+    UsageAnswer,
+)
+from api.schemas.strict import Id, Strict, UserRef, Word
+
+__all__ = [
+    "EvidenceAnswer",
+    "FieldProblem",
+    "FilterBody",
+    "Id",
+    "ItemAnswer",
+    "ListingAnswer",
+    "Live",
+    "Problem",
+    "ProvenanceAnswer",
+    "Ready",
+    "ReasonAnswer",
+    "RecommendationAnswer",
+    "RecommendationBody",
+    "Strict",
+    "UsageAnswer",
+    "UserRef",
+    "Word",
+]
