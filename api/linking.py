@@ -1,10 +1,14 @@
-"""What links and consent an ingest goes by: the ledger and the statements of the store, the configuration."""
+"""What an ingest goes by: links and consent of the store, its live events, the configuration."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from api.migrations import open_migrated
@@ -12,18 +16,26 @@ from api.settings import Settings
 from recall.consent import Consent
 from recall.errors import NotFound
 from recall.ids import person_id
+from recall.links.keys import read_salt
 from recall.links.ledger import Ledger
 from recall.links.linker import Linker, make_linker
+from recall.merge import Inputs
+from recall.sources.accounts import keyed
+from recall.sources.live import LiveSource
 from recall.store.consents import load_statements
-from recall.store.links import load_ledger, save_aliases
+from recall.store.engine import Store
+from recall.store.links import add_decisions, load_ledger, save_aliases
+from recall.store.tombstones import load_tombstones
 from recall.workspace import Workspace
 
 
 @dataclass(slots=True)
 class Linking:
-    """Hands `link` and `consent` to recall.merge.ingest; `keep` afterwards saves which ids became which."""
+    """Hands `inputs`, `link` and `consent` to recall.merge.ingest; `keep` afterwards saves which ids became
+    which, and what a judge said."""
 
-    url: str
+    store: Store
+    inputs: Inputs
     ledger: Ledger
     linker: Linker
     before: pa.Table | None
@@ -34,27 +46,37 @@ class Linking:
     persons: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, settings: Settings) -> Linking:
-        """StoreError when the store can't be read, DataError when a link table can't."""
+    @contextmanager
+    def open(cls, settings: Settings) -> Iterator[Linking]:
+        """StoreError when the store can't be read, DataError when a link table can't, ConfigError where
+        sources have e-mails or phones and there is no salt."""
         workspace = Workspace(settings.workspace)
-        url = settings.store.resolve(workspace.store_file)
-        with open_migrated(url) as store:
+        hashes = keyed(settings.platforms) or any(table.key != "id" for table in settings.links.tables)
+        salt = read_salt(os.environ) if hashes else b""
+        with open_migrated(settings.store.resolve(workspace.store_file)) as store:
             ledger = store.run(load_ledger(store))
             statements = store.run(load_statements(store))
-        made = cls(url, ledger, make_linker(settings.root, settings.links, ledger), _current(workspace))
-        if statements or settings.consent.serves:
-            made.consent = Consent(settings.consent, settings.platforms, statements, made.person)
-        return made
+            inputs = Inputs(
+                settings.root,
+                settings.platforms,
+                settings.merge,
+                salt,
+                store.run(load_tombstones(store)),
+                LiveSource(store),
+            )
+            linker = make_linker(settings.root, settings.links, ledger, salt=salt)
+            made = cls(store, inputs, ledger, linker, _current(workspace))
+            if statements or settings.consent.serves:
+                made.consent = Consent(settings.consent, settings.platforms, statements, made.person)
+            yield made
 
     def link(self, accounts: pa.Table, listings: pa.Table) -> pa.Table:
         """recall.tables.LINKS rows; consent goes by the persons found here."""
         self.after = self.linker(accounts, listings)
-        columns = [self.after[name].to_pylist() for name in ("kind", "platform", "key", "target")]
-        self.persons = {
-            (platform, key): target
-            for kind, platform, key, target in zip(*columns, strict=True)
-            if kind == "person"
-        }
+        if self.consent is not None:
+            people = self.after.filter(pc.equal(self.after["kind"], "person"))
+            accounts_of = zip(people["platform"].to_pylist(), people["key"].to_pylist(), strict=True)
+            self.persons = dict(zip(accounts_of, people["target"].to_pylist(), strict=True))
         return self.after
 
     def person(self, platform: str, user: str) -> str:
@@ -67,8 +89,9 @@ class Linking:
             return
         aliases = self.ledger.follow(self.before, self.after)
         if aliases != dict(self.ledger.aliases):
-            with open_migrated(self.url) as store:
-                store.run(save_aliases(store, aliases))
+            self.store.run(save_aliases(self.store, aliases))
+        if self.linker.judged:
+            self.store.run(add_decisions(self.store, self.linker.judged))
 
 
 def _current(workspace: Workspace) -> pa.Table | None:

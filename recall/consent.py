@@ -87,6 +87,11 @@ class Consent:
         found = _cliques(frozenset(), set(agree), set(), agree)
         return sorted(found, key=lambda group: (-len(group), sorted(group)))
 
+    def stated(self) -> frozenset[str]:
+        """Persons who stated anything; for all others only their platforms count."""
+        self._of("")
+        return frozenset(self._mine or ())
+
     def forget(self) -> None:
         """Ask `person_of` anew: links changed."""
         self._mine = None

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recall.artefact import builds_in_use
 from recall.config import MergeConfig, PlatformConfig
+from recall.consent_groups import Consent, training_groups
 from recall.errors import ConfigError, DataError
 from recall.links.keys import VARIABLE, salt_mark
 from recall.merge_build import Build, Linker
@@ -35,19 +35,13 @@ from recall.report import BuildReport, totals
 from recall.sources.accounts import key_columns, keyed, with_keys
 from recall.sources.connection import connect
 from recall.sources.database import fetch
-from recall.sources.files import SourceFile, expand, fingerprint
+from recall.sources.files import SourceFile, expand, fingerprint, ordered
+from recall.sources.live import LiveSource
 from recall.store.tombstones import Tombstones
 from recall.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how many of its parts are done, and of how many."""
-
-
-class Consent(Protocol):
-    """Which of a person's platforms are trained together."""
-
-    def groups(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
-        """Maximal sets of `platforms` that consent to each other; the first is group 0."""
 
 
 _STEPS = ("duplicates", "links", "events", "interactions", "catalogue", "rejects")
@@ -65,6 +59,8 @@ class Inputs:
     """What e-mail addresses and phone numbers are hashed with; needed where a source has key columns."""
     tombstones: Tombstones = field(default_factory=Tombstones)
     """Accounts whose rows are set aside."""
+    live: LiveSource | None = None
+    """The store, where what came in over HTTP is read from."""
 
 
 def ingest(
@@ -100,7 +96,7 @@ def ingest(
                 done = iter(range(len(_STEPS)))
                 tables = build.write(
                     lambda accounts, listings: (linker or _own)(_with_keys(accounts, stages), listings),
-                    lambda links: _groups(links, consent),
+                    lambda links: training_groups(links, consent) if consent else None,
                     lambda step: report(step, next(done), len(_STEPS)),
                 )
                 result = BuildReport(
@@ -119,7 +115,11 @@ def ingest(
 def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list[Stage]:
     """Every source file, staged; unchanged ones as they were."""
     staged.mkdir(exist_ok=True)
+    for left in (*staged.glob("*.part"), *staged.glob("*.parquet")):  # of a run that was killed
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     files = expand(inputs.root, inputs.platforms)
+    if inputs.live:
+        files = ordered([*files, *inputs.live.files(staged, inputs.platforms)])
     stages = []
     for done, file in enumerate(files):
         report(f"reading {file.name}", done, len(files))
@@ -128,28 +128,34 @@ def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list
 
 
 def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> Stage:
+    fetched = None
     if file.path is None:
-        file = replace(file, path=fetch(file.source, inputs.root, staged / f"{file.key}.parquet", file.name))
+        fetched = fetch(file.source, inputs.root, staged / f"{file.key}.parquet", file.name)
+        file = replace(file, path=fetched)
     assert file.path is not None
-    found = fingerprint(file.path, known_fingerprint(staged, file))
-    extra: dict[str, Any] = {"max_title": inputs.merge.max_title}
-    if mark := inputs.tombstones.mark(file.platform):
-        extra["erased"] = mark
-    if key_columns(file.source):
-        extra["salt"] = salt_mark(inputs.salt)
-    settings = settings_hash(file, extra)
-    folder = stage_folder(staged, file, settings, found)
-    if known := load_stage(folder, file):
-        return replace(known, reused=True)
-    return make_stage(
-        backend,
-        folder,
-        file,
-        found,
-        max_title=inputs.merge.max_title,
-        salt=inputs.salt,
-        tombstones=inputs.tombstones,
-    )
+    try:
+        found = fingerprint(file.path, known_fingerprint(staged, file))
+        extra: dict[str, Any] = {"max_title": inputs.merge.max_title}
+        if mark := inputs.tombstones.mark(file.platform):
+            extra["erased"] = mark
+        if key_columns(file.source):
+            extra["salt"] = salt_mark(inputs.salt)
+        settings = settings_hash(file, extra)
+        folder = stage_folder(staged, file, settings, found)
+        if known := load_stage(folder, file):
+            return replace(known, reused=True)
+        return make_stage(
+            backend,
+            folder,
+            file,
+            found,
+            max_title=inputs.merge.max_title,
+            salt=inputs.salt,
+            tombstones=inputs.tombstones,
+        )
+    finally:
+        if fetched:
+            fetched.unlink()
 
 
 def _check_counts(result: BuildReport) -> None:
@@ -175,24 +181,6 @@ def _own(accounts: pa.Table, listings: pa.Table) -> pa.Table:
     return sorted_links(own_links(accounts, "person", "user"), own_links(listings, "item", "listing"))
 
 
-def _groups(links: pa.Table, consent: Consent | None) -> pa.Table | None:
-    """(person, platform, group) of the persons whose platforms are not all of one group."""
-    if consent is None:
-        return None
-    mine: dict[str, set[str]] = defaultdict(set)
-    people = links.filter(pc.equal(links["kind"], "person"))
-    for person, platform in zip(people["target"].to_pylist(), people["platform"].to_pylist(), strict=True):
-        mine[person].add(platform)
-    rows: list[tuple[str, str, int]] = []
-    for person, platforms in mine.items():
-        groups = consent.groups(person, sorted(platforms))
-        if groups != [frozenset(platforms)]:
-            rows += [(person, name, number) for number, group in enumerate(groups) for name in sorted(group)]
-    columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
-    schema = pa.schema([("person", pa.string()), ("platform", pa.string()), ("group", pa.int32())])
-    return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
-
-
 def _manifest(result: BuildReport, inputs: Inputs, stages: list[Stage], now: int) -> dict[str, Any]:
     config = {name: platform.model_dump(mode="json") for name, platform in inputs.platforms.items()}
     text = json.dumps([config, inputs.merge.model_dump(mode="json")], sort_keys=True)
@@ -213,8 +201,6 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _forget(staged: Path, stages: list[Stage]) -> None:
     """Remove stages that this build does not use."""
-    import shutil
-
     used = {stage.folder.name for stage in stages}
     for entry in staged.iterdir():
         if entry.is_file():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recall.ids import person_id
 from recall.links.config import LinksConfig
 from recall.links.ledger import Decision, Ledger
-from recall.links.people import link_people, shared_keys
+from recall.links.people import CLAIMS, Refused, link_people
 from recall.tables import LINKS
 
 CONFIG = LinksConfig()
@@ -30,15 +30,14 @@ def accounts(*rows: tuple[Any, ...]) -> pa.Table:
 
 
 def table(*rows: tuple[str, str, str]) -> pa.Table:
+    """Claims of a link table: (key, platform, user)."""
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
-    names = ("person", "platform", "user")
-    return pa.table(
-        {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
-    )
+    keys = [f"table:{key}" for key in columns[0]]
+    return pa.table([keys, *map(list, columns[1:]), [1.0] * len(rows)], schema=CLAIMS)
 
 
 def persons(given: pa.Table, pairs: pa.Table, ledger: Ledger | None = None) -> dict[tuple[str, str], str]:
-    links = link_people(given, pairs, ledger or Ledger(), CONFIG)
+    links = link_people(given, pairs, ledger or Ledger(), CONFIG).links
     assert links.schema == LINKS
     assert len(links) == len(given)
     names = ("platform", "key", "target")
@@ -61,12 +60,24 @@ def test_links_close_over_an_account_that_has_no_events() -> None:
 
 
 def test_shared_hashes_link_and_a_hash_of_too_many_accounts_links_nobody() -> None:
-    given = accounts(("a", "1", 1, ["h"]), ("b", "2", 2, ["h"]))
+    given = accounts(("a", "1", 1, ["email:h"]), ("b", "2", 2, ["email:h"]))
     assert len(set(persons(given, table()).values())) == 1
-    family = [("a", str(number), number, ["h"]) for number in range(CONFIG.accounts_per_key + 1)]
-    many = accounts(*family, ("b", "x", 0, ["h"]))
+    family = [("a", str(number), number, ["email:h"]) for number in range(CONFIG.accounts_per_key + 1)]
+    many = accounts(*family, ("b", "x", 0, ["email:h"]))
     assert len(set(persons(many, table()).values())) == len(many)
-    assert shared_keys(many, table(), CONFIG) == [("key", CONFIG.accounts_per_key + 1)]
+    found = link_people(many, table(), Ledger(), CONFIG).refused
+    assert found == (Refused("email", "shared", CONFIG.accounts_per_key + 1),)
+
+
+def test_accounts_that_keys_chain_beyond_the_limit_are_nobody_but_what_was_joined_by_hand() -> None:
+    rows = [("ab"[at % 2], f"{at:02}", at, [f"email:{at}", f"email:{at + 1}"]) for at in range(6)]
+    whole = accounts(*rows, ("c", "x", 9, ["phone:1"]), ("d", "y", 9, ["phone:1"]))
+    config = LinksConfig(accounts_per_person=5)
+    by_hand = Ledger((Decision("person", "add", ("a", "00"), ("c", "x")),))
+    found = link_people(whole, table(), by_hand, config)
+    targets = found.links["target"].to_pylist()
+    assert found.refused == (Refused("email", "chain", 6),)
+    assert len(set(targets)) == 6
 
 
 def test_an_undone_link_stays_undone_whatever_joins_it_again() -> None:
@@ -79,17 +90,18 @@ def test_an_undone_link_stays_undone_whatever_joins_it_again() -> None:
 
 
 def test_a_link_by_hand_needs_no_table() -> None:
-    links = link_people(THREE, table(), Ledger((Decision("person", "add", ("a", "1"), ("c", "3")),)), CONFIG)
+    ledger = Ledger((Decision("person", "add", ("a", "1"), ("c", "3")),))
+    links = link_people(THREE, table(), ledger, CONFIG).links
     assert links["method"].to_pylist() == ["manual", "own", "manual"]
 
 
 def test_no_account_gives_no_row() -> None:
-    assert len(link_people(accounts(), table(), Ledger(), CONFIG)) == 0
+    assert len(link_people(accounts(), table(), Ledger(), CONFIG).links) == 0
 
 
 def test_an_id_that_went_away_leads_to_the_one_that_took_its_place_and_back_after_a_split() -> None:
-    apart = link_people(THREE, table(), Ledger(), CONFIG)
-    joined = link_people(THREE, table(("K", "a", "1"), ("K", "b", "2")), Ledger(), CONFIG)
+    apart = link_people(THREE, table(), Ledger(), CONFIG).links
+    joined = link_people(THREE, table(("K", "a", "1"), ("K", "b", "2")), Ledger(), CONFIG).links
     aliases = Ledger().follow(apart, joined)
     assert aliases == {person_id("a", "1"): person_id("b", "2")}
     assert Ledger((), aliases).resolve(person_id("a", "1")) == person_id("b", "2")

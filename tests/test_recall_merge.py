@@ -203,6 +203,9 @@ def test_links_join_platforms_and_their_confidence_reaches_the_events(tmp_path: 
         return sorted_links(people, own_links(listings, "item", "listing"))
 
     class Apart:
+        def stated(self) -> frozenset[str]:
+            return frozenset()
+
         def groups(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
             return [frozenset({platform}) for platform in platforms]
 

@@ -8,7 +8,6 @@ from api.cli.options import Config, Json
 
 if TYPE_CHECKING:
     from api.linking import Linking
-    from recall.merge import Inputs
     from recall.report import BuildReport
     from recall.workspace import Workspace
 
@@ -29,21 +28,19 @@ def ingest(
     from api.cli.output import print_json
     from api.linking import Linking
     from api.settings import load_settings
-    from recall.merge import Inputs
     from recall.workspace import Workspace
 
     settings = load_settings(config)
-    inputs = Inputs(settings.root, settings.platforms, settings.merge)
-    linking = Linking.load(settings)
-    report = _run(inputs, Workspace(settings.workspace), linking, now=int(time.time()))
-    linking.keep()
+    with Linking.open(settings) as linking:
+        report = _run(Workspace(settings.workspace), linking, now=int(time.time()))
+        linking.keep()
     if json:
         print_json(report.as_json())
     else:
         _show(report)
 
 
-def _run(inputs: Inputs, workspace: Workspace, linking: Linking, *, now: int) -> BuildReport:
+def _run(workspace: Workspace, linking: Linking, *, now: int) -> BuildReport:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from api.cli.output import console
@@ -55,7 +52,7 @@ def _run(inputs: Inputs, workspace: Workspace, linking: Linking, *, now: int) ->
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        return merge(inputs, workspace, linking.link, linking.consent, now=now, progress=show)
+        return merge(linking.inputs, workspace, linking.link, linking.consent, now=now, progress=show)
 
 
 def _show(report: BuildReport) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recall.ids import item_id, person_id
-from recall.links.ledger import Kind, Node
+from recall.links.ledger import Kind
 from recall.tables import LINKS
 
 LAST = 2**62
@@ -75,40 +77,57 @@ class Clusters:
         return True
 
 
-def links_table(
-    kind: Kind, nodes: Sequence[Node], since: Sequence[int | None], clusters: Clusters, edges: Sequence[Edge]
-) -> pa.Table:
-    """recall.tables.LINKS rows of the first len(nodes) rows, sorted.
+def labels(clusters: Clusters, count: int) -> np.ndarray:
+    """intp[count]: one number for each cluster."""
+    return np.fromiter((clusters.find(row) for row in range(count)), np.intp, count)
 
-    A cluster's id comes from its smallest (since, platform, key); its rows carry the best edge that touches
-    them. What stands alone has method 'own' and confidence 1.
-    """
-    make = person_id if kind == "person" else item_id
-    rank = [(LAST if at is None else at, *node) for at, node in zip(since, nodes, strict=True)]
-    first: dict[int, int] = {}
-    size: dict[int, int] = {}
-    roots = [clusters.find(row) for row in range(len(nodes))]
-    for row, root in enumerate(roots):
-        size[root] = size.get(root, 0) + 1
-        if root not in first or rank[row] < rank[first[root]]:
-            first[root] = row
-    best: dict[int, tuple[float, str]] = {}
+
+def best_edges(count: int, edges: Sequence[Edge]) -> tuple[np.ndarray, list[str]]:
+    """For each of `count` rows the surest edge that touches it: confidence (0: none) and method."""
+    confidence, method = np.zeros(count), [""] * count
     for edge in edges:
         for row in (edge.one, edge.other):
-            if row < len(nodes) and edge.confidence > best.get(row, (0.0, ""))[0]:
-                best[row] = (edge.confidence, edge.method)
-    found = [
-        best.get(row, (1.0, "own")) if size[root] > 1 else (1.0, "own") for row, root in enumerate(roots)
-    ]
+            if row < count and edge.confidence > confidence[row]:
+                confidence[row], method[row] = edge.confidence, edge.method
+    return confidence, method
+
+
+def links_table(
+    kind: Kind,
+    nodes: pa.Table,
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    method: Sequence[str] | np.ndarray,
+) -> pa.Table:
+    """recall.tables.LINKS rows, sorted. `nodes` has platform, key and since (null where there is no event).
+
+    Rows with equal labels are one cluster. Its id comes from its smallest (since, platform, key); what
+    stands alone has method 'own' and confidence 1.
+    """
+    make = person_id if kind == "person" else item_id
+    count = len(nodes)
+    since = pc.fill_null(nodes["since"].cast(pa.int64()), LAST)
+    ordered = pa.table({"since": since, "platform": nodes["platform"], "key": nodes["key"]})
+    order = pc.sort_indices(
+        ordered, [("since", "ascending"), ("platform", "ascending"), ("key", "ascending")]
+    ).to_numpy()
+    _, first, cluster, size = np.unique(
+        labels[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    named = nodes.select(["platform", "key"]).take(pa.array(order[first]))
+    ids = list(map(make, named["platform"].to_pylist(), named["key"].to_pylist()))
+    place = np.empty(count, np.intp)
+    place[order] = cluster
+    alone = (size[place] == 1) | (confidence <= 0) if count else np.zeros(0, bool)
     return pa.table(
         {
-            "kind": [kind] * len(nodes),
-            "platform": [node[0] for node in nodes],
-            "key": [node[1] for node in nodes],
-            "target": [make(*nodes[first[root]]) for root in roots],
-            "confidence": [confidence for confidence, _ in found],
-            "method": [method for _, method in found],
-            "since": list(since),
+            "kind": pa.array([kind] * count, pa.string()),
+            "platform": nodes["platform"],
+            "key": nodes["key"],
+            "target": pa.array(ids, pa.string()).take(pa.array(place)),
+            "confidence": pa.array(np.where(alone, 1.0, confidence), pa.float32()),
+            "method": pc.if_else(pa.array(alone), "own", pa.array(method, pa.string())),
+            "since": nodes["since"],
         },
         schema=LINKS,
     ).sort_by([("platform", "ascending"), ("key", "ascending")])

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from recall.links.clusters import Clusters, Edge, links_table
+from recall.links.clusters import Clusters, Edge, best_edges, labels, links_table
 from recall.links.config import LinksConfig
-from recall.links.ledger import Ledger, Node, ordered
+from recall.links.ledger import Decision, Ledger, Node, ordered
 from recall.links.match import Record, contained_titles, record, same_ids, same_titles, similar_titles
 
 _COLUMNS = ("title", "year", "creators", "categories", "external_ids")
@@ -43,6 +43,8 @@ class ItemLinks:
 
     links: pa.Table
     doubts: tuple[Doubt, ...]
+    judged: tuple[Decision, ...] = ()
+    """What a judge said, yes and no, for the ledger."""
 
 
 def link_items(listings: pa.Table, ledger: Ledger, config: LinksConfig) -> pa.Table:
@@ -82,6 +84,7 @@ def match_items(
     if config.items:
         edges += same_titles(records, config)
     doubts: list[Doubt] = []
+    judged: list[Decision] = []
 
     def take(found: Sequence[Edge]) -> None:
         for edge in sorted(found, key=_surest_first(nodes)):
@@ -89,20 +92,27 @@ def match_items(
             if cause == "cluster" and clusters.join(edge.one, edge.other):
                 taken.append(edge)
             elif clusters.find(edge.one) != clusters.find(edge.other):
-                doubt = Doubt(nodes[edge.one], nodes[edge.other], edge.confidence, edge.method, cause)
-                if judge is not None and judge.same(records[edge.one], records[edge.other]):
+                one, other = nodes[edge.one], nodes[edge.other]
+                said = judge.same(records[edge.one], records[edge.other]) if judge else None
+                if judge is None or said is None:
+                    doubts.append(Doubt(one, other, edge.confidence, edge.method, cause))
+                    continue
+                by = f"judge:{judge.name}"
+                judged.append(Decision("item", "add" if said else "remove", one, other, by))
+                if said:
                     clusters.allow = None
                     if clusters.join(edge.one, edge.other):
-                        taken.append(Edge(edge.one, edge.other, 0.9, f"judge:{judge.name}"))
+                        taken.append(Edge(edge.one, edge.other, 0.9, by))
                     clusters.allow = lambda left, right: _may_join(left, right, records, trusted)
-                else:
-                    doubts.append(doubt)
 
     take(edges)
     if config.items:
         take(similar_titles(records, _platforms(clusters, records), config))
         take(contained_titles(records, _platforms(clusters, records)))
-    links = links_table("item", nodes, listings["first_seen"].to_pylist(), clusters, taken)
+    named = listings.select(["platform", "listing", "first_seen"]).rename_columns(
+        ["platform", "key", "since"]
+    )
+    links = links_table("item", named, labels(clusters, len(nodes)), *best_edges(len(nodes), taken))
     refused = ledger.apart("item")
     kept = {
         (d.one, d.other): d
@@ -110,7 +120,8 @@ def match_items(
         if tuple(sorted((d.one, d.other))) not in refused
         and clusters.find(place[d.one]) != clusters.find(place[d.other])
     }
-    return ItemLinks(links, tuple(sorted(kept.values(), key=lambda d: (-d.confidence, d.one, d.other))))
+    ordered_doubts = sorted(kept.values(), key=lambda d: (-d.confidence, d.one, d.other))
+    return ItemLinks(links, tuple(ordered_doubts), tuple(judged))
 
 
 def _platforms(clusters: Clusters, records: Sequence[Record]) -> list[frozenset[str]]:

@@ -61,7 +61,12 @@ def expand(root: Path, platforms: Mapping[str, PlatformConfig]) -> list[SourceFi
                 for path in _match(root, source.paths, where):
                     name = _shown(path, root)
                     found.append(SourceFile(platform, kind, section, source, name, path))
-    return sorted(found, key=lambda file: (file.platform, file.kind, file.section, file.name))
+    return ordered(found)
+
+
+def ordered(files: Iterable[SourceFile]) -> list[SourceFile]:
+    """In the order that decides which of two copies of a row is the first."""
+    return sorted(files, key=lambda file: (file.platform, file.kind, file.section, file.name))
 
 
 def fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint:
