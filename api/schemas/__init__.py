@@ -1,6 +1,6 @@
 """What the HTTP service takes and gives: strict Pydantic models, one module per noun."""
 
-from api.schemas.problems import FieldProblem, Live, Problem, Ready
+from api.schemas.problems import FieldProblem, Live, Problem, Ready, Version
 from api.schemas.recommendations import (
     EvidenceAnswer,
     FilterBody,
@@ -31,5 +31,6 @@ __all__ = [
     "Strict",
     "UsageAnswer",
     "UserRef",
+    "Version",
     "Word",
 ]

@@ -44,3 +44,9 @@ class Version(BaseModel):
     version: str
     python: str
     artefact: str
+
+
+class Version(BaseModel):
+    version: str
+    python: str
+    artefact: str
