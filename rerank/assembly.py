@@ -22,6 +22,7 @@ from recall.store.consents import StoredConsent
 from recall.store.links import load_ledger
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.journal import Journal
 from rerank.llm import LLMConfig, make_model
 from rerank.pipeline import Pipeline
 from rerank.types import ChatModel
@@ -88,6 +89,7 @@ async def assemble(
             if settings.llm.engine != "auto":
                 raise
             reason = str(error)
+    journal = Journal(store) if store is not None else None
     try:
         yield Pipeline(
             current.get,
@@ -97,10 +99,15 @@ async def assemble(
             no_model=reason,
             weights=weights,
             domains={name: platform.domain for name, platform in settings.platforms.items()},
+            journal=journal,
         )
     finally:
-        if model is not None:
-            await model.aclose()
+        try:
+            if journal is not None:
+                await journal.aclose()
+        finally:
+            if model is not None:
+                await model.aclose()
 
 
 def _current(workspace: Workspace, kind: str, remedy: str) -> Path:

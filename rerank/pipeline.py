@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from prompts import Prompt, load
 from recall.errors import ConfigError, ModelError
@@ -45,6 +46,9 @@ from rerank.types import (
 )
 from rerank.weights import RankWeights, Weighed
 
+if TYPE_CHECKING:
+    from rerank.journal import Journal
+
 RANK_SHARE = 0.6
 """Part of the time left that ranking may take when reasons follow."""
 
@@ -70,10 +74,12 @@ class Pipeline:
         no_model: str = "",
         weights: Callable[[], RankWeights] = RankWeights,
         domains: Mapping[str, str] = MappingProxyType({}),
+        journal: Journal | None = None,
     ) -> None:
         """`stock` and `weights` are asked once for each request; `no_model` says why there is no model.
 
-        `domains` says for each platform what it offers, in a word of prompts/domains.yaml.
+        `domains` says for each platform what it offers, in a word of prompts/domains.yaml. `journal` is for
+        whoever serves the answers: a pipeline writes nothing into it.
         """
         self.stock = stock
         self.model = model
@@ -82,6 +88,7 @@ class Pipeline:
         self.no_model = no_model
         self.weights = weights
         self.domains = domains
+        self.journal = journal
 
     def variant(
         self,
@@ -99,6 +106,7 @@ class Pipeline:
             no_model=self.no_model,
             weights=self.weights,
             domains=self.domains,
+            journal=self.journal,
         )
 
     @property
@@ -136,7 +144,7 @@ class Pipeline:
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
         with watch("rank"):
             summary, ranking = await self._rank(request, ground, depth, prompt, deadline)
-        weighed = self._weight(request, ground, prompt)
+        weighed = self._weight(request, ground, ranking, prompt)
         scores = [candidate.score for candidate in ground.found.candidates]
         order = blend(scores, ranking, weighed[0], self.rank.cap)
         ranked = ground.ranked(ranking, order.order[: request.k], order.scores)
@@ -246,7 +254,7 @@ class Pipeline:
             title_chars=self.rank.title_chars,
         )
 
-    def _weight(self, request: Request, ground: Ground, prompt: Prompt | None) -> Weighed:
+    def _weight(self, request: Request, ground: Ground, ranking: Ranking, prompt: Prompt | None) -> Weighed:
         """The weight, where it comes from, and the segment of a fitted one.
 
         No wish took part in the fitting, so a request with one has the engine's default.
@@ -256,7 +264,7 @@ class Pipeline:
         if self.model is None:
             return 0.0, "none", None
         if prompt is not None and not request.wish:
-            own = (self.model.name, prompt.method, prompt.file_hash)
+            own = (ranking.model or "", prompt.method, prompt.file_hash)
             if found := self.weights().of(*own, ground.history, request.platform):
                 return found[0], "fitted", found[1]
         return self.model.weight, "default", None
