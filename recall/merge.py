@@ -187,6 +187,8 @@ def _manifest(result: BuildReport, inputs: Inputs, stages: list[Stage], now: int
     return {
         "build": result.build,
         "reference_time": result.reference_time,
+        "half_life_days": inputs.merge.half_life_days,
+        "cap": inputs.merge.cap,
         "now": now,
         "config_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         "versions": {name: version(name) for name in ("whyrec", "duckdb", "ibis-framework", "pyarrow")},
