@@ -13,7 +13,7 @@ from evals.metrics import hit_rate, ndcg, places
 from evals.splits import Split, last_liked
 from recall.dataset import Dataset
 from recall.errors import DataError
-from recall.factorize import als_arrays, factorize
+from recall.factorize import fit_als
 from recall.mixture import Mixture, Weights
 from recall.recallers import RECALLERS, Recaller
 from recall.recallers.query import RowQuery
@@ -70,7 +70,7 @@ def check(build: Path, config: TrainConfig, *, k: int = 10, seed: int = 0) -> Ch
 
 def fit(train: Dataset, config: TrainConfig) -> dict[str, Mapping[str, np.ndarray]]:
     """Every recaller's arrays, in this process."""
-    arrays: dict[str, Mapping[str, np.ndarray]] = {"als": als_arrays(factorize(train.matrix, config), config)}
+    arrays: dict[str, Mapping[str, np.ndarray]] = {"als": fit_als(train, config)}
     for name, recaller in RECALLERS.items():
         if hasattr(recaller, "fit"):
             arrays[name] = recaller.fit(train, seed=config.seed)

@@ -28,7 +28,7 @@ from recall.errors import ArtefactError
 from recall.generations import Generations
 from recall.idmap import IdMap
 
-FORMAT = 1
+FORMAT = 2
 _FILE = r"^[a-z0-9_-]{1,40}(/[a-z0-9_-]{1,40})?\.npy$"
 
 
@@ -191,13 +191,11 @@ def _check_shapes(
     als = arrays.get("als")
     if als is None:
         return
-    expected = {"factors", "known", "gram", "alpha", "sorted", "order", "norms"}
+    expected = {"place", "gram", "confidence", "sorted", "order", "norms"}
     if missing := expected - als.keys():
         raise _refused(folder, f"als/{min(missing)}.npy is not in its manifest")
-    k = als["factors"].shape[-1]
-    shapes = {"factors": (len(ids), k), "known": (len(ids),), "gram": (k, k), "alpha": (1,)}
-    m = len(als["order"])
-    shapes |= {"sorted": (m, k), "norms": (m,)}
+    k, m = als["gram"].shape[-1], len(als["order"])
+    shapes = {"place": (len(ids),), "gram": (k, k), "confidence": (4,), "sorted": (m, k), "norms": (m,)}
     for name, shape in shapes.items():
         if als[name].shape != shape:
             raise _refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from recall.build_table import read_table
 from recall.errors import DataError
 from recall.idmap import IdMap
 from recall.ids import MICRO
+
+UNSTATED = np.int64(np.iinfo(np.int64).max)
+"""In `listed_from`: no listing of the item says since when it is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,12 @@ class Dataset:
     """int8: recall.types.LIKE, NEUTRAL, DISLIKE"""
     listed: np.ndarray
     """bool, platforms × items"""
+    listed_from: np.ndarray
+    """int64, platforms × items: UTC seconds of the earliest stated `available_from`, UNSTATED where none is"""
+    half_life_days: float = math.inf
+    """With which the interactions' weights decay up to `reference_time`; inf: not at all."""
+    cap: float = math.inf
+    """Most that one interaction can weigh, after decay."""
 
     @property
     def event_person(self) -> np.ndarray:
@@ -65,7 +75,7 @@ class Dataset:
         manifest = _manifest(build)
         people = read_table(build, "people", ["person"])["person"]
         items = read_table(build, "items", ["item"])["item"]
-        listings = read_table(build, "listings", ["platform", "item"])
+        listings = read_table(build, "listings", ["platform", "item", "available_from"])
         columns = ["person", "item", "platform", "time", "weight", "polarity"]
         events = read_table(build, "events", columns)
         names = set(pc.unique(listings["platform"]).to_pylist()) | set(
@@ -79,11 +89,15 @@ class Dataset:
             if (found.ids[1:] <= found.ids[:-1]).any():
                 raise DataError(f"{build}/{name}.parquet is not sorted by id; run `whyrec ingest` again")
         codes = pa.array(platforms, pa.string())
-        listed = np.zeros((len(platforms), len(items_map)), dtype=bool)
-        listed[
+        at = (
             _codes(build, "listings", listings["platform"], codes),
             _codes(build, "listings", listings["item"], items),
-        ] = True
+        )
+        listed = np.zeros((len(platforms), len(items_map)), dtype=bool)
+        listed[at] = True
+        listed_from = np.full(listed.shape, UNSTATED)
+        stated = pc.fill_null(listings["available_from"], pa.scalar(int(UNSTATED), pa.int64()))
+        np.minimum.at(listed_from, at, _numbers(stated, np.int64))
         person = _codes(build, "events", events["person"], people)
         time = _numbers(events["time"], np.int64)
         if ((person[1:] < person[:-1]) | ((person[1:] == person[:-1]) & (time[1:] < time[:-1]))).any():
@@ -104,6 +118,9 @@ class Dataset:
             event_weight=(_numbers(events["weight"], np.float64) / MICRO).astype(np.float32),
             event_polarity=_numbers(events["polarity"], np.int8),
             listed=listed,
+            listed_from=listed_from,
+            half_life_days=float(manifest.get("half_life_days", math.inf)),
+            cap=float(manifest.get("cap", math.inf)),
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recall.dataset import Dataset
 from recall.errors import ConfigError, DataError
 from recall.foldin import gram
 from recall.topk import FactorIndex
@@ -81,12 +83,38 @@ def factorize(
     return found
 
 
-def als_arrays(factors: np.ndarray, config: TrainConfig) -> Mapping[str, np.ndarray]:
-    """What the artefact keeps for the recaller `als`: factors by item row and by norm, YᵀY + λI, alpha."""
+def als_arrays(
+    factors: np.ndarray,
+    config: TrainConfig,
+    *,
+    reference_time: int = 0,
+    half_life_days: float = math.inf,
+    cap: float = math.inf,
+) -> Mapping[str, np.ndarray]:
+    """What the artefact keeps for the recaller `als`, from float32[items × factors].
+
+    The factors by falling norm, each item's place there (int32, -1: none), YᵀY + λI, and `confidence`
+    float64[4]: alpha, and the reference time, half-life in seconds and cap of the interactions trained on.
+    """
+    index = FactorIndex.build(factors, half=config.half)
+    place = np.full(len(factors), -1, np.int32)
+    place[index.rows] = np.arange(len(index.rows), dtype=np.int32)
     return {
-        "factors": factors,
-        "known": np.asarray(factors.any(axis=1)),
+        "place": place,
         "gram": gram(factors, config.regularization),
-        "alpha": np.array([config.alpha], np.float32),
-        **FactorIndex.build(factors, half=config.half).arrays(),
+        "confidence": np.array([config.alpha, reference_time, half_life_days * 86_400.0, cap]),
+        **index.arrays(),
     }
+
+
+def fit_als(
+    dataset: Dataset, config: TrainConfig, on_iteration: Callable[[int, int], None] | None = None
+) -> Mapping[str, np.ndarray]:
+    """The recaller's arrays from a dataset's matrix, with the confidence that its interactions have."""
+    return als_arrays(
+        factorize(dataset.matrix, config, on_iteration),
+        config,
+        reference_time=dataset.reference_time,
+        half_life_days=dataset.half_life_days,
+        cap=dataset.cap,
+    )

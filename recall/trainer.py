@@ -15,7 +15,7 @@ from importlib.metadata import version
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +23,11 @@ from recall.artefact import write_artefact
 from recall.attributes import GROUP, attributes
 from recall.dataset import Dataset
 from recall.errors import ArtefactError, WhyrecError
-from recall.factorize import als_arrays, factorize
+from recall.factorize import fit_als
 from recall.generations import Generations
 from recall.recallers import RECALLERS
 from recall.train_config import TrainConfig
 from recall.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -41,15 +38,14 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
     started = time.monotonic()
     progress("reading the build", 0, 1)
     dataset = Dataset.load(build)
-    factors = factorize(dataset.matrix, config, lambda done, all: progress("factorizing", done, all))
-    arrays = {"als": als_arrays(factors, config)}
+    arrays = {"als": fit_als(dataset, config, lambda done, all: progress("factorizing", done, all))}
     fitted: list[type[Any]] = [recaller for recaller in RECALLERS.values() if hasattr(recaller, "fit")]
     for done, recaller in enumerate(fitted):
         progress(f"fitting {recaller.name}", done, len(fitted))
         arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
     arrays[GROUP] = attributes(build, dataset)
     progress("writing", 0, 1)
-    known = int(np.count_nonzero(arrays["als"]["known"]))
+    known = int(np.count_nonzero(arrays["als"]["place"] >= 0))
     with workspace.models.new("als") as part:
         manifest = {
             "build": dataset.build,

@@ -40,13 +40,13 @@ def test_what_was_written_is_what_is_opened(tmp_path: Path) -> None:
     artefact = verify(make(Generations(tmp_path)))
     assert artefact.items.names(np.array([0, 39])) == ["i000", "i039"]
     assert artefact.platforms == ("cinema",)
-    assert artefact.arrays["als"]["factors"].shape == (40, 4)
+    assert artefact.arrays["als"]["sorted"].shape == (40, 4)
     assert artefact.arrays["other"]["none"].shape == (0, 3)
 
 
 def test_writing_to_an_opened_array_leaves_the_file_alone(tmp_path: Path) -> None:
     folder = make(Generations(tmp_path))
-    Artefact.open(folder).arrays["als"]["factors"][:] = 7
+    Artefact.open(folder).arrays["als"]["sorted"][:] = 7
     verify(folder)
 
 
@@ -76,12 +76,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "manifest missing": lambda folder: (folder / "manifest.json").unlink(),
     "manifest cut": lambda folder: (folder / "manifest.json").write_text('{"format": 1, "bui'),
     "manifest is a list": lambda folder: (folder / "manifest.json").write_text("[]"),
-    "another format": _edit("format", 2),
+    "another format": _edit("format", 1),
     "unknown field": _edit("surprise", 1),
     "another platform": _edit("platforms", ["cinema", "shop"]),
-    "array missing": lambda folder: (folder / "als/factors.npy").unlink(),
-    "array cut": lambda folder: (folder / "als/factors.npy").write_bytes(
-        (folder / "als/factors.npy").read_bytes()[:-8]
+    "array missing": lambda folder: (folder / "als/sorted.npy").unlink(),
+    "array cut": lambda folder: (folder / "als/sorted.npy").write_bytes(
+        (folder / "als/sorted.npy").read_bytes()[:-8]
     ),
     "array longer": lambda folder: (folder / "items.npy").open("ab").write(b"x"),
     "array of another kind": _swap("als/gram.npy", np.zeros((4, 2), np.float64)),
@@ -104,9 +104,9 @@ def test_one_changed_byte_is_found_before_it_is_made_current(tmp_path: Path) -> 
     models = Generations(tmp_path)
     first, second = make(models), make(models, seed=1)
     activate(models, first.name)
-    raw = bytearray((second / "als/factors.npy").read_bytes())
+    raw = bytearray((second / "als/sorted.npy").read_bytes())
     raw[-1] ^= 1
-    (second / "als/factors.npy").write_bytes(raw)
+    (second / "als/sorted.npy").write_bytes(raw)
     Artefact.open(second)
     with pytest.raises(ArtefactError, match="sha256"):
         activate(models, second.name)
@@ -126,7 +126,7 @@ def test_a_running_service_takes_a_new_artefact_and_goes_back(tmp_path: Path) ->
     old = held.get()
     activate(models, second.name)
     assert held.get().name == second.name
-    assert old.arrays["als"]["factors"].any(), "who holds the old one keeps it"
+    assert old.arrays["als"]["sorted"].any(), "who holds the old one keeps it"
     activate(models, first.name)
     assert held.get().name == held.name == first.name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ from evals.check import fit
 from recall.dataset import Dataset
 from recall.foldin import fold_in
 from recall.recallers import RECALLERS, Recaller
+from recall.recallers.als import Als
 from recall.recallers.query import RowQuery
 from recall.recallers.sequences import consented
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
+
+WITHOUT_HISTORY = ("popular", "recent-on-platform")
 
 SMALL = TrainConfig(factors=4, iterations=8, regularization=1.0, threads=1)
 
@@ -90,12 +94,12 @@ class TestContract:
 
     def test_an_empty_history_is_no_error(self, name, recallers, dataset) -> None:
         rows, _ = recallers[name].scores(ask(dataset), 5)
-        assert len(rows) == (5 if name == "popular" else 0)
+        assert len(rows) == (5 if name in WITHOUT_HISTORY else 0)
         assert recallers[name].at(ask(dataset), np.array([0, 1], np.int32)).shape == (2,)
 
     def test_dislikes_alone_propose_nothing_of_their_own(self, name, recallers, dataset) -> None:
         query = ask(dataset, "a0", weights=np.zeros(1, np.float32), polarity=-np.ones(1, np.int8))
-        assert len(recallers[name].scores(query, 5)[0]) == (5 if name == "popular" else 0)
+        assert len(recallers[name].scores(query, 5)[0]) == (5 if name in WITHOUT_HISTORY else 0)
 
 
 @pytest.mark.parametrize("name", ["als", "item-to-item", "transitions"])
@@ -107,12 +111,19 @@ def test_one_taste_gets_its_own_items(name, recallers, dataset) -> None:
 
 
 def test_als_without_recency_folds_in_as_training_does(dataset) -> None:
-    arrays = fit(dataset, SMALL)["als"]
-    plain = RECALLERS["als"](arrays, Tuning(recency=0))
-    query = ask(dataset, "a3", "a1")
-    user = fold_in(arrays["gram"], arrays["factors"], query.items, np.full(2, SMALL.alpha, np.float32))
-    rows = np.arange(len(dataset.items), dtype=np.int32)
-    assert plain.at(query, rows) == pytest.approx(arrays["factors"] @ user, abs=1e-5)
+    """Half-life and cap of the merge included: what training made of a row, folding in makes again."""
+    day = 86_400
+    decayed = replace(dataset, half_life_days=2.0, cap=1.5, reference_time=10 * day)
+    arrays = fit(decayed, SMALL)["als"]
+    plain = Als(arrays, Tuning(recency=0))
+    query = ask(dataset, "a3", "a1", "a3", "a5", times=np.array([12, 6, 10, 10]) * day)
+    weights = np.array([1.5, 2**-2, 1.0], np.float32)  # a3 twice and capped, one of them after the reference
+    items, rows = query.items[[0, 1, 3]], np.arange(len(dataset.items), dtype=np.int32)
+    factors = plain.factors(rows)
+    user = fold_in(arrays["gram"], factors, items, SMALL.alpha * weights)
+    assert plain.at(query, rows) == pytest.approx(factors @ user, abs=1e-5)
+    told = plain.explain(query, rows).events
+    assert told is not None and told.sum(axis=1) == pytest.approx(plain.at(query, rows), abs=1e-5)
 
 
 def test_transitions_follow_the_order_across_platforms(tmp_path: Path) -> None:
@@ -144,3 +155,18 @@ def test_popularity_counts_people_once_and_fades_with_time(tmp_path: Path) -> No
     lately = RECALLERS["popular"](arrays, Tuning(half_life=0.05)).scores(ask(dataset), 3)[0]
     assert dataset.items.names(ever) == [item("old"), item("new"), item("often")]
     assert dataset.items.names(lately)[0] == item("new")
+
+
+def test_what_came_last_is_recent_and_what_nobody_dates_is_not(tmp_path: Path) -> None:
+    day = 86_400
+    events = [f"ann x old {0}", f"bob x mid {80 * day}", f"bob y mid {60 * day}", f"cid x late {100 * day}"]
+    dataset = Dataset.load(write_build(tmp_path, events=events, items=["never x", "later x"]))
+    later = dataset.items.row(item("later"))
+    dataset.listed_from[0, later] = 99 * day
+    arrays = RECALLERS["recent-on-platform"].fit(dataset)  # type: ignore[attr-defined]
+    recent = RECALLERS["recent-on-platform"](arrays, Tuning(new_days=10))
+    rows, scores = recent.scores(ask(dataset, platform=0), 5)
+    assert dataset.items.names(rows) == [item("late"), item("later"), item("mid")]
+    assert scores == pytest.approx([1.0, 2**-0.1, 2**-2])
+    assert dataset.items.names(recent.scores(ask(dataset, platform=1), 5)[0]) == [item("mid")]
+    assert recent.explain(ask(dataset, platform=0), rows).people.tolist() == [1, 0, 1]

@@ -16,6 +16,8 @@ from worlds import item, write_build
 from recall.artefact import Artefact, verify
 from recall.errors import ArtefactError, DataError, NotFound
 from recall.factorize import factorize, training_rows
+from recall.recallers.als import Als
+from recall.recallers.tuning import Tuning
 from recall.topk import FactorIndex, top_k
 from recall.train import train
 from recall.train_config import TrainConfig
@@ -44,11 +46,11 @@ def test_it_trains_verifies_and_makes_current(tmp_path: Path) -> None:
     assert artefact.manifest.build == build.name
     assert artefact.manifest.config["seed"] == 0
     assert ("factorizing", 5, 5) in steps
-    factors = artefact.arrays["als"]["factors"]
+    als = Als(artefact.arrays["als"], Tuning())
     even = artefact.items.rows([item(f"t{title}") for title in range(0, 40, 2)])
-    nearest, _ = top_k(FactorIndex.of(artefact.arrays["als"]), factors[even[0]], 10)
+    nearest, _ = top_k(FactorIndex.of(artefact.arrays["als"]), als.factors(even)[0], 10)
     assert set(nearest.tolist()) <= set(even.tolist()), "even titles go with even titles"
-    assert not artefact.arrays["als"]["known"][artefact.items.row(item("new"))]
+    assert artefact.arrays["als"]["place"][artefact.items.row(item("new"))] == -1
 
 
 def test_the_same_seed_gives_the_same_factors() -> None:

@@ -10,6 +10,8 @@ from scipy.sparse import csr_matrix
 
 from recall.artefact import Artefact
 from recall.factorize import factorize
+from recall.recallers.als import Als
+from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
 
 TASTES = 200
@@ -76,4 +78,8 @@ def flat(given: FactorSet) -> FactorSet:
 def of_artefact(folder: Path) -> FactorSet:
     artefact = Artefact.open(folder)
     config = TrainConfig.model_validate(artefact.manifest.config)
-    return FactorSet("this workspace's artefact", np.array(artefact.arrays["als"]["factors"]), config)
+    return FactorSet(
+        "this workspace's artefact",
+        Als(artefact.arrays["als"], Tuning()).factors(np.arange(len(artefact.items))),
+        config,
+    )

@@ -17,7 +17,7 @@ from evals.metrics import ndcg, places
 from evals.splits import Split, last_liked
 from recall.dataset import Dataset
 from recall.errors import DataError
-from recall.factorize import als_arrays, factorize
+from recall.factorize import fit_als
 from recall.mixture import FILE, Weights
 from recall.recallers.als import Als
 from recall.recallers.tuning import Tuning
@@ -107,7 +107,7 @@ def tune(
 
 def _try(split: Split, config: TrainConfig, seed: int) -> list[Trial]:
     started = time.monotonic()
-    arrays = als_arrays(factorize(split.train.matrix, config), config)
+    arrays = fit_als(split.train, config)
     judged = []
     for half_life in HALF_LIVES:
         lists = rank(split, Als(arrays, Tuning(recency=half_life)), K)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,41 +16,73 @@ from recall.topk import FactorIndex, top_k
 from recall.types import DISLIKE
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A history folded in."""
+
+    positions: np.ndarray
+    """int64[e]: the events that fold in"""
+    confidence: np.ndarray
+    """float32[e]: what each adds to its item's confidence"""
+    system: FoldIn | None
+    """None without such an event"""
+
+    @property
+    def user(self) -> np.ndarray | None:
+        """float32[k]; None where nothing is known of the person."""
+        return None if self.system is None or not self.system.user.any() else self.system.user
+
+
 class Als:
-    """Proposes only items that have factors; without a usable history it has nothing to say."""
+    """Proposes only items that have factors; without a usable history it has nothing to say.
+
+    An item's confidence is what training gives it: alpha times the sum of its events' weights, each decayed
+    with the build's half-life up to the build's reference time (later events not at all), the sum capped.
+    Recency then multiplies it, which training does not.
+    """
 
     name: ClassVar[str] = "als"
 
     def __init__(self, arrays: Mapping[str, np.ndarray], tuning: Tuning) -> None:
-        self._factors = arrays["factors"]
-        self._gram = arrays["gram"]
-        self._alpha = float(arrays["alpha"][0])
-        self._known = np.asarray(arrays["known"])
         self._index = FactorIndex.of(arrays)
+        self._place = arrays["place"]
+        self._gram = arrays["gram"]
+        self._alpha, self._reference, self._half_life, self._cap = arrays["confidence"].tolist()
         self._recency = tuning.recency
 
-    def _confidences(self, query: RowQuery) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the events that fold in, and what each adds to its item's confidence, float32."""
-        usable = (query.weights > 0) & (query.polarity != DISLIKE)
-        positions = np.flatnonzero(usable & self._known[query.items])
-        weights = self._alpha * query.weights[positions]
-        if self._recency > 0 and len(positions):
-            items = query.items[positions]
-            _, first, where = np.unique(items, return_index=True, return_inverse=True)
-            age = np.argsort(np.argsort(first))[where]
-            weights = weights * np.exp2(-age / self._recency)
-        return positions, weights.astype(np.float32)
-
-    def _fold_in(self, query: RowQuery) -> FoldIn | None:
-        positions, confidence = self._confidences(query)
-        if not len(positions):
-            return None
-        return solve(self._gram, self._factors, query.items[positions], confidence)
+    def factors(self, items: np.ndarray) -> np.ndarray:
+        """float32[len(items) × k]; zeros for an item without factors."""
+        if not len(self._index.rows):
+            return np.zeros((len(items), len(self._gram)), np.float32)
+        place = self._place[items]
+        found: np.ndarray = self._index.factors[np.maximum(place, 0)]
+        if (place < 0).any():
+            found[place < 0] = 0
+        return found
 
     def user(self, query: RowQuery) -> np.ndarray | None:
         """float32[k] factors of the person; None when no event of the history has any."""
-        folded = self._fold_in(query)
-        return None if folded is None or not folded.user.any() else folded.user
+        return query.once(self, self._fold_in).user
+
+    def _fold_in(self, query: RowQuery) -> Folded:
+        place = self._place[query.items]
+        positions = np.flatnonzero((query.weights > 0) & (query.polarity != DISLIKE) & (place >= 0))
+        if not len(positions):
+            return Folded(positions, np.zeros(0, np.float32), None)
+        weights = query.weights[positions].astype(np.float64)
+        if self._half_life < np.inf:
+            age = np.maximum(self._reference - query.times[positions], 0)
+            weights *= np.exp2(-age / self._half_life)
+        places, first, where = np.unique(place[positions], return_index=True, return_inverse=True)
+        whole = np.bincount(where, weights)
+        confidence = self._alpha * np.minimum(whole, self._cap)
+        if self._recency > 0:
+            order = np.empty(len(first))
+            order[np.argsort(first)] = np.arange(len(first))
+            confidence *= np.exp2(-order / self._recency)
+        share = (confidence / np.maximum(whole, 1e-30))[where]
+        system = solve(self._gram, self._index.factors, places, confidence.astype(np.float32))
+        return Folded(positions, (weights * share).astype(np.float32), system)
 
     def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:
         user = self.user(query)
@@ -61,7 +94,7 @@ class Als:
         user = self.user(query)
         if user is None:
             return np.zeros(len(items), np.float32)
-        return np.asarray(self._factors[items] @ user, np.float32)
+        return np.asarray(self.factors(items) @ user, np.float32)
 
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         """With A the fold-in system: event i with confidence c_i adds c_i · y_jᵀ A⁻¹ y_i to item j.
@@ -69,9 +102,9 @@ class Als:
         Hu, Koren, Volinsky 2008, section 5. An item's part is shared by its events as their weights are.
         """
         events = np.zeros((len(items), len(query.items)), np.float32)
-        positions, confidence = self._confidences(query)
-        folded = self._fold_in(query)
-        if folded is not None and len(items):
-            solved = folded.solve(np.asfortranarray(self._factors[items].T))
-            events[:, positions] = (self._factors[query.items[positions]] @ solved).T * confidence
+        folded = query.once(self, self._fold_in)
+        if folded.system is not None and len(items):
+            solved = folded.system.solve(np.asfortranarray(self.factors(items).T))
+            mine = self.factors(query.items[folded.positions])
+            events[:, folded.positions] = (mine @ solved).T * folded.confidence
         return Contributions(events=events)

@@ -56,13 +56,15 @@ class ItemToItem:
         )
         return positions, items, weights
 
-    def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def _gathered(self, query: RowQuery) -> tuple[np.ndarray, np.ndarray]:
         _, items, weights = self._sources(query)
-        return top(*self._neighbours.gather(items, weights), query, n)
+        return self._neighbours.gather(items, weights)
+
+    def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:
+        return top(*query.once(self, self._gathered), query, n)
 
     def at(self, query: RowQuery, items: np.ndarray) -> np.ndarray:
-        _, sources, weights = self._sources(query)
-        return look_up(*self._neighbours.gather(sources, weights), items)
+        return look_up(*query.once(self, self._gathered), items)
 
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         positions, sources, weights = self._sources(query)

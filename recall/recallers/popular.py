@@ -19,7 +19,7 @@ from recall.recallers.tuning import Tuning
 if TYPE_CHECKING:
     from recall.dataset import Dataset
 
-HALF_LIVES = (0.0, 0.4, 0.2, 0.1, 0.05, 0.02)
+HALF_LIVES = (0.0, 0.4, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Shares of the data's time span that an artefact holds popularity for; 0 is no decay."""
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 ANY = -1
 """Platform row of a query that asks for no platform in particular, and of events from an unknown one."""
@@ -36,6 +40,15 @@ class RowQuery:
     """int32, sorted, unique: rows never to be proposed (None: none)."""
     allowed: np.ndarray | None = None
     """bool[items]: rows that may be proposed (None: all)."""
+    _kept: dict[int, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, source: object, make: Callable[[RowQuery], T]) -> T:
+        """What `make` gives for this query, made once for each source: its list, the scores of given rows and
+        the explanation all rest on it."""
+        found = self._kept.get(id(source))
+        if found is None:
+            found = self._kept[id(source)] = make(self)
+        return found  # type: ignore[return-value]
 
     def liked(self, last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Positions of each item's newest like, newest first (at most `last`), and the items."""

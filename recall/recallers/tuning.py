@@ -23,5 +23,7 @@ class Tuning(BaseModel):
     half_life: float = Field(0.2, ge=0)
     """Popularity: share of the data's time span in which an event's weight halves; 0: no decay. The nearest
     of the half-lives that the artefact holds is used."""
+    new_days: float = Field(30.0, gt=0, le=3650)
+    """Recent on platform: a listing's score halves every so many days since it came."""
     prior: float = Field(50.0, ge=0)
     """Popularity: how many events of all platforms stand in where a platform has few."""
