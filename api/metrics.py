@@ -8,6 +8,7 @@ names of models, never ids, titles or anything that a caller made up.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -87,8 +88,10 @@ class Metrics:
                 self.tokens.labels(call.model, "cached").inc(call.usage.cached)
                 self.tokens.labels(call.model, "completion").inc(call.usage.completion)
 
-    def text(self) -> bytes:
+    def text(self, artefact: str) -> bytes:
         """What `/metrics` answers: this process's figures, or those of all workers."""
+        trained = datetime.strptime(artefact[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        self.age.set(trained.timestamp())
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return bytes(generate_latest(self._own))
         every = CollectorRegistry()

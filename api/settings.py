@@ -46,6 +46,8 @@ class ServeConfig(BaseModel):
     """Address to listen on; the default is reached from this machine only."""
     port: int = Field(8080, ge=0, le=65535)
     """TCP port; 0 takes a free one and prints it."""
+    workers: int = Field(1, ge=1, le=256)
+    """Serving processes. Each holds the build's events and items; the artefact's factors are shared."""
     max_body_bytes: int = Field(1_000_000, ge=1)
     """Larger request bodies are answered with 413 before they are read."""
 
@@ -97,6 +99,11 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+def file_of(path: Path | None) -> Path:
+    """The file that is read: the one that was named, $WHYREC_CONFIG or ./whyrec.toml."""
+    return path or Path(os.environ.get("WHYREC_CONFIG") or DEFAULT_FILE)
+
+
 def load_settings(path: Path | None = None, *, required: bool = True) -> Settings:
     """Settings of the file at `path` (None: $WHYREC_CONFIG or ./whyrec.toml) and the environment.
 
@@ -104,7 +111,7 @@ def load_settings(path: Path | None = None, *, required: bool = True) -> Setting
     file that was named must exist. ConfigError names file, key, value and remedy.
     """
     read_secret_files(os.environ, _sets_a_key)
-    file = path or Path(os.environ.get("WHYREC_CONFIG") or DEFAULT_FILE)
+    file = file_of(path)
     if not required and file == DEFAULT_FILE and not file.exists():
         values: dict[str, Any] = {}
     else:

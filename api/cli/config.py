@@ -33,12 +33,12 @@ def show(
 
     from api.cli.output import console, plain, print_json
     from api.origins import values_of
-    from api.settings import DEFAULT_FILE, load_settings
+    from api.settings import file_of, load_settings
     from rerank.llm.config import with_environment
 
     settings = load_settings(config)
     settings = settings.model_copy(update={"llm": with_environment(settings.llm, os.environ)})
-    found = values_of(settings, config or DEFAULT_FILE)
+    found = values_of(settings, file_of(config))
     shown = [each for each in found if everything or each.origin != "default"]
     if json:
         print_json([replace(each, value=_readable(each.value)) for each in shown])

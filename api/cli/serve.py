@@ -19,21 +19,42 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="TCP port, instead of [serve] port; 0: any free one.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes, instead of [serve] workers.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Serve recommendations over HTTP until it is stopped; /docs describes the API.
 
-    Example: whyrec serve --port 8080
+    Callers need a key (`whyrec keys create`) unless [security] open = true.
+
+    Example: whyrec serve --port 8080 --workers 4
     """
     import asyncio
 
-    from api.settings import load_settings
+    from api.settings import file_of, load_settings
 
     settings = load_settings(config)
     check_open(settings, host or settings.serve.host)
     address = (host or settings.serve.host, settings.serve.port if port is None else port)
     with _listen(*address) as listener:
-        asyncio.run(_serve(settings, listener))
+        count = workers or settings.serve.workers
+        if count == 1:
+            from api.server import serve as serve_here
+
+            asyncio.run(serve_here(settings, listener, ready=lambda: _announce(listener)))
+        else:
+            from api.workers import supervise
+
+            _announce(listener)
+            supervise(file_of(config).resolve(), listener, count)
+
+
+def _announce(listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    typer.echo(
+        f"whyrec serves on http://{f'[{host}]' if ':' in host else host}:{port} (API: /docs)", err=True
+    )
 
 
 def check_open(settings: Settings, host: str) -> None:
@@ -69,33 +90,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"[serve] {host}:{port}: can't listen: {error.strerror}; choose with --host and --port"
         ) from error
-
-
-async def _serve(settings: Settings, listener: socket.socket) -> None:
-    import signal
-    import sys
-
-    import uvicorn
-
-    from api.app import create_app
-    from api.logs import configure_logs
-    from api.service import Service
-
-    configure_logs(json=not sys.stderr.isatty())
-    async with Service.open(settings) as service:
-        host, port = listener.getsockname()[:2]
-        typer.echo(
-            f"whyrec serves on http://{f'[{host}]' if ':' in host else host}:{port} (API: /docs)", err=True
-        )
-        options = uvicorn.Config(
-            create_app(service),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=30,
-        )
-        # uvicorn raises the signal that stopped it once more after it has drained; the default action
-        # would then end the process before the service is closed.
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: None)
-        await uvicorn.Server(options).serve(sockets=[listener])

@@ -23,7 +23,7 @@ router = APIRouter(tags=["operations"])
 )
 async def metrics(service: Opened) -> Response:
     """Of all workers together, in Prometheus' text format."""
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(service.metrics.text(service.pipeline.recall.artefact), media_type=CONTENT_TYPE)
 
 
 @router.get("/version", summary="Which version runs")

@@ -1,0 +1,57 @@
+"""One serving process: the service opened, its routes behind uvicorn, stopped by a signal once drained."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+
+from api.app import create_app
+from api.logs import configure_logs
+from api.service import Service
+from api.settings import Settings
+
+GRACE_SECONDS = 30
+"""How long requests under way may take to end once the process was told to stop."""
+
+
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None] | None = None,
+    parent: int | None = None,
+) -> None:
+    """Answer on `listener` until SIGTERM or SIGINT; requests under way are answered first.
+
+    `ready` is called once the service is open. `parent` is a pipe's read end: when it closes, the process
+    that started this one is gone, and this one stops too.
+    """
+    configure_logs(json=not sys.stderr.isatty())
+    async with Service.open(settings) as service:
+        if ready is not None:
+            ready()
+        options = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        server = uvicorn.Server(options)
+        # uvicorn raises the signal that stopped it once more after it has drained; the default action
+        # would then end the process before the service is closed.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: None)
+        if parent is not None:
+            asyncio.get_running_loop().add_reader(parent, _orphaned, server, parent)
+        await server.serve(sockets=[listener])
+
+
+def _orphaned(server: uvicorn.Server, parent: int) -> None:
+    asyncio.get_running_loop().remove_reader(parent)
+    server.should_exit = True
