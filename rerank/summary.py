@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from recall.types import DISLIKE, LIKE, Event, History, Item
 from rerank.types import Message
 from rerank.untrusted import clean, quoted
-from rerank.verbs import Language, value, verb
+from rerank.verbs import Language, deed
 
 Count = Callable[[Sequence[Message]], Awaitable[int]]
 """As ChatModel.count."""
@@ -212,13 +212,11 @@ def _event_lines(
 
 
 def _event_text(event: Event, item: Item, language: Language, limit: int) -> str:
-    said = value(event, language)
     facts = f"{title(item, limit)}{categories(item)}"
-    extra = f" ({said})" if said else ""
     shown = clean(event.platform, 40)
     if language == "zh":
-        return f"{day(event.time)} 在 {shown} {verb(event, language)}{extra}：{facts}"
-    return f"{day(event.time)} on {shown} {verb(event, language)}{extra}: {facts}"
+        return f"{day(event.time)} 在 {shown} {deed(event, language)}：{facts}"
+    return f"{day(event.time)} on {shown} {deed(event, language)}: {facts}"
 
 
 def title(item: Item, limit: int) -> str:

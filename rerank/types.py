@@ -107,6 +107,8 @@ class Capabilities:
     """How many alternatives come back at most per token."""
     tokenizer: bool = False
     """Whether `count` is exact."""
+    masks: bool = False
+    """Whether log-probabilities are taken after a mask to the labels, so that each label has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,11 @@ class Ranking:
     repairs: Mapping[str, int] = field(default_factory=dict)
     cause: Cause | None = None
     """Set when the ranking is partial or nothing came from the model."""
+
+    @property
+    def model(self) -> str | None:
+        """Of the first reply, as served; None where there was none."""
+        return next((call.model for call in self.calls if call.reply is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

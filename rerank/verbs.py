@@ -63,6 +63,14 @@ def verb(event: Event, language: Language) -> str:
     return (_ZH if language == "zh" else _EN)[kind(event.type)][column]
 
 
+def deed(event: Event, language: Language) -> str:
+    """Verb and number together: 'finished (90 %)', 'disliked (rated 1)', 'rated 3' where that says it all."""
+    said = value(event, language)
+    if said and kind(event.type) == "rate" and event.polarity not in (LIKE, DISLIKE):
+        return said
+    return verb(event, language) + (f" ({said})" if said else "")
+
+
 def value(event: Event, language: Language) -> str:
     """The number that goes with it, as text: 'rated 4', '90 %'; '' when it says nothing."""
     if event.value is None:

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 MODEL = "reverser-1"
+_PRINTING = Lock()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -37,7 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         seen = {"path": self.path, "auth": self.headers.get("Authorization"), "body": body}
-        print(json.dumps(seen), flush=True)
+        with _PRINTING:  # print writes a line in two pieces
+            print(json.dumps(seen), flush=True)
         if self.path != "/v1/chat/completions":
             return self._answer(404, {"error": {"message": "no such path"}})
         time.sleep(self.delay)

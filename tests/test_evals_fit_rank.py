@@ -18,12 +18,12 @@ from recall.artefact import Artefact
 from recall.candidates import Candidates
 from recall.errors import ConfigError, DataError, ModelError
 from recall.library import BuildLibrary
-from recall.mixture import Weights
 from recall.protocols import Stock
 from recall.recall_config import RecallConfig
 from recall.train import train
 from recall.train_config import TrainConfig
 from recall.types import LIKE, Event, History
+from recall.weights import Weights
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm.scripted import Asked, ScriptedModel
@@ -262,12 +262,12 @@ async def test_an_oracle_is_fitted_and_then_serves_with_that_weight_but_not_a_wi
     _, stock, asked = world
     pipeline = _pipeline(stock, _oracle(asked, stock))
     prompt = load("listwise")
-    what = identity(pipeline, prompt, asked, build="b", language="en", seed=0)
+    what = identity(pipeline, prompt, asked, model="scripted", build="b", language="en", seed=0)
     log = OrderLog(tmp_path / "fits", what)
     assert await record(pipeline, asked, log) == 0
     log.close()
     fit = fit_weights(list(log.orders.values()), what, prompt=prompt, cap=None, least=20)
-    assert fit.people == 30 and fit.segments["all"].weight > 0.5
+    assert (fit.people, fit.model) == (30, "scripted") and fit.segments["all"].weight > 0.5
     RankWeights().with_fit(fit).save(tmp_path)
     serving = Pipeline(
         lambda: stock, ScriptedModel(), RankConfig(depth=10), ReasonsConfig(), weights=WeightFile(tmp_path)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from recall.types import DISLIKE, LIKE, Event, History, Item
+from recall.types import DISLIKE, LIKE, NEUTRAL, Event, History, Item
 from rerank.summary import EMPTY, estimate, summarise
 
 ITEMS = {f"i{n}": Item(f"i{n}", f"Title {n}", 1990 + n % 9, ("Ann",), ("Drama",)) for n in range(60)}
@@ -73,3 +73,10 @@ async def test_a_dislike_is_shown_as_one() -> None:
 
 async def test_a_chinese_summary_is_written_in_chinese() -> None:
     assert "看完了" in (await _summarise(_history(3), language="zh")).text
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "on cinema rated 3: "), ("zh", "在 cinema 评分 3：")])
+async def test_a_rating_between_like_and_dislike_is_said_once(language: str, said: str) -> None:
+    event = Event("e", "cinema", "i1", "rating", 5, 3.0, 0.2, NEUTRAL)
+    text = (await _summarise(History("p", (event,)), language=language)).text
+    assert said in text and text.count("3") - text.count("1993") == 1

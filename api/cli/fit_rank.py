@@ -88,9 +88,10 @@ async def _fit(
     from prompts import load
     from recall.artefact import read_manifest
     from recall.errors import NotFound
-    from recall.mixture import Weights
+    from recall.weights import Weights
     from recall.workspace import Workspace
     from rerank.methods import METHODS
+    from rerank.types import Deadline
     from rerank.weights import RankWeights
 
     workspace = Workspace(settings.workspace)
@@ -117,7 +118,10 @@ async def _fit(
                 n=max(settings.rank.depth, 10),
                 seed=seed,
             )
-            what = identity(pipeline, prompt, asked, build=build.name, language=language, seed=seed)
+            model = (await pipeline.model.capabilities(Deadline.after(deadline))).model  # type: ignore[union-attr]
+            what = identity(
+                pipeline, prompt, asked, model=model, build=build.name, language=language, seed=seed
+            )
             log = OrderLog(workspace.folder / FOLDER, what)
             try:
                 bar.update(task, description="asking the model", total=len(asked), completed=0)

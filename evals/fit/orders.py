@@ -46,6 +46,8 @@ class Order:
     order: tuple[int, ...] = ()
     places: tuple[Place, ...] = ()
     cause: str | None = None
+    model: str | None = None
+    """As served."""
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -188,6 +190,7 @@ def _recorded(base: Order, answer: Recommendation) -> Order:
         ranking.order,
         ranking.places,
         how.cause and str(how.cause),
+        ranking.model,
         how.calls,
         how.usage.prompt + how.usage.completion,
         round(how.milliseconds.get("rank", 0.0) / 1000, 3),

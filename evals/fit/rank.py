@@ -19,6 +19,7 @@ from evals.fit.validation import SPLIT, Question, digest
 from evals.intervals import bootstrap
 from evals.metrics import ndcg
 from prompts import Prompt
+from recall.errors import DataError
 from rerank.blend import blend
 from rerank.pipeline import Pipeline
 from rerank.types import Ranking
@@ -97,13 +98,19 @@ def mean_quality(orders: Sequence[Order], cap: int | None) -> dict[float, float]
 
 
 def identity(
-    pipeline: Pipeline, prompt: Prompt, asked: Sequence[Question], *, build: str, language: str, seed: int
+    pipeline: Pipeline,
+    prompt: Prompt,
+    asked: Sequence[Question],
+    *,
+    model: str,
+    build: str,
+    language: str,
+    seed: int,
 ) -> dict[str, Any]:
     """All that the recorded orders depend on: the model, the wording, the settings, the cases."""
-    assert pipeline.model is not None
     blending = {"weight", "cap", "deadline", "prompt", "concurrency", "batch"}
     return {
-        "model": pipeline.model.name,
+        "model": model,
         "prompt": prompt.id,
         "prompt_hash": prompt.file_hash,
         "language": language,
@@ -124,9 +131,12 @@ def fit_weights(
     least: int = 100,
     seed: int = 0,
 ) -> RankFit:
-    """What the weight file keeps. `asked` is the `identity` of the orders."""
+    """What the weight file keeps. `asked` is the `identity` of the orders.
+
+    DataError where several models answered, as with a fallback: a weight is one model's.
+    """
     return RankFit(
-        model=asked["model"],
+        model=_served(orders) or asked["model"],
         method=prompt.method,
         prompt=prompt.id,
         prompt_hash=prompt.file_hash,
@@ -140,3 +150,10 @@ def fit_weights(
         fitted=int(time.time()),
         segments=choose([judge(order, cap) for order in orders], least=least, seed=seed),
     )
+
+
+def _served(orders: Sequence[Order]) -> str | None:
+    served = sorted({order.model for order in orders if order.model})
+    if len(served) > 1:
+        raise DataError(f"{', '.join(served)} answered in turn: configure one endpoint, and fit again")
+    return served[0] if served else None

@@ -18,10 +18,10 @@ from evals.splits import Split, last_liked
 from recall.dataset import Dataset
 from recall.errors import DataError
 from recall.factorize import fit_als
-from recall.mixture import FILE, Weights
 from recall.recallers.als import Als
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
+from recall.weights import FILE, Weights
 
 FACTORS = (16, 24, 32, 48, 64, 96, 128)
 REGULARIZATION = (0.1, 100.0)

@@ -21,11 +21,11 @@ from recall.attributes import GROUP, attributes
 from recall.candidates import Candidates
 from recall.dataset import Dataset
 from recall.errors import DataError
-from recall.mixture import Weights
 from recall.protocols import Library
 from recall.recall_config import RecallConfig
 from recall.train_config import TrainConfig
 from recall.types import LIKE, Candidate, History, Query
+from recall.weights import Weights
 from rerank.weights import segments
 
 SPLIT = "each person's last liked item but one; the last one is left out"
