@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from api.cli.options import Config, Json
 
-app = typer.Typer(no_args_is_help=True, help="Language models: bring one, check one.")
+app = typer.Typer(no_args_is_help=True, help="Language models: bring one, check one, serve one.")
 
 
 @app.command()
@@ -79,3 +79,81 @@ def check(
     for key, value in found.items():
         shown = {"None": "not known", "True": "yes", "False": "no"}.get(str(value), str(value))
         typer.echo(f"{key.replace('_', ' '):14} {plain(shown)}")
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        str,
+        typer.Argument(help="A known name, a GGUF file, a model's folder, or a hub's ORGANISATION/NAME."),
+    ] = "smollm2-135m-instruct",
+    adapter: Annotated[
+        list[str] | None, typer.Option(help="A LoRA adapter as NAME=FOLDER; may be given several times.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 8000,
+    context: Annotated[int, typer.Option(min=256, help="Tokens of prompt and answer together.")] = 4096,
+    kv_cache_gb: Annotated[
+        int, typer.Option(min=1, help="Memory for prompts' keys and values, without a GPU.")
+    ] = 2,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 …; none: float32 for a GGUF file, else the model's.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long it may take to start.")] = 900.0,
+    build: Annotated[
+        Literal["auto", "cuda", "cpu"], typer.Option(help="Which build of vLLM; auto: by what is here.")
+    ] = "auto",
+) -> None:
+    """Serve a model with vLLM for development, in an environment of its own; Ctrl-C ends it and all its own.
+
+    Prints the lines to paste into the shell where whyrec shall use it. The first time builds the environment
+    ($WHYREC_VLLM, or whyrec/vllm-… in the user's cache folder): minutes, and 3 GB for the CPU build.
+
+    Example: whyrec llm serve smollm2-135m-instruct --port 8000
+    """
+    import signal
+
+    from api.cli.output import console, plain
+    from rerank.llm.devserver.environment import ensure_environment
+    from rerank.llm.devserver.models import prepare, read_adapter
+    from rerank.llm.devserver.server import ServeOptions, running
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    screen = console(stderr=True)
+    adapters = [read_adapter(each) for each in adapter or ()]
+    options = ServeOptions(
+        host=host, port=port, context=context, kv_cache_gb=kv_cache_gb, dtype=dtype, seconds=seconds
+    )
+    signal.signal(signal.SIGTERM, end)
+    try:
+        environment = ensure_environment(None if build == "auto" else build, say=screen.print)
+        served = prepare(model, environment, say=screen.print)
+        with running(environment, served, options, adapters=adapters, say=screen.print) as server:
+            names = [server.model, *(each.name for each in adapters)]
+            typer.echo(f"export OPENAI_BASE_URL={server.url}")
+            typer.echo(f"export OPENAI_MODEL={plain(names[-1])}")
+            screen.print(f"serving {', '.join(names)}; Ctrl-C ends it")
+            code = server.guard.wait()
+            screen.print(f"vLLM ended by itself ({code}); its log is {server.log}")
+            raise typer.Exit(1)
+    except KeyboardInterrupt:
+        screen.print("ended; the port is free")
+
+
+@app.command()
+def environment(
+    build: Annotated[
+        Literal["auto", "cuda", "cpu"], typer.Option(help="Which build of vLLM; auto: by what is here.")
+    ] = "auto",
+) -> None:
+    """Build vLLM's own environment, where it is not there yet, and print the path of its Python.
+
+    Example: "$(whyrec llm environment)" -m pip install --no-deps whyrec
+    """
+    from api.cli.output import console
+    from rerank.llm.devserver.environment import ensure_environment
+
+    screen = console(stderr=True)
+    typer.echo(ensure_environment(None if build == "auto" else build, say=screen.print).python)

@@ -18,7 +18,7 @@ from recall.errors import ModelError
 from rerank.llm.config import EndpointConfig
 from rerank.llm.estimate import estimate_tokens
 from rerank.llm.faults import adaptation, may_retry, pause, translate
-from rerank.llm.replies import TOP, count_alternatives, read_completion, read_first_token
+from rerank.llm.replies import TOP, count_alternatives, only_among, read_completion, read_first_token
 from rerank.types import Capabilities, Cause, Deadline, LabelScores, Message, Reply, Sampling
 
 T = TypeVar("T")
@@ -78,7 +78,8 @@ class OpenAIModel:
     async def label_scores(
         self, prompts: Sequence[Sequence[Message]], *, labels: Sequence[str], deadline: Deadline
     ) -> list[LabelScores]:
-        """From the 20 likeliest first tokens; a label below them is missing from the result."""
+        """From the 20 likeliest first tokens; a label below them is missing from the result, unless the
+        endpoint masks the others (capabilities say so)."""
         async with _Together() as group:
             tasks = [group.create_task(self._first_token(prompt, labels, deadline)) for prompt in prompts]
         return [task.result() for task in tasks]
@@ -128,25 +129,35 @@ class OpenAIModel:
         """How many alternatives the endpoint gives for one token; 0 where it gives none."""
         return count_alternatives(await self._one_token(messages, deadline))
 
+    async def masks(self, messages: Sequence[Message], labels: Sequence[str], deadline: Deadline) -> bool:
+        """Whether log-probabilities of a token bound to `labels` are of these alone (vLLM's
+        --logprobs-mode processed_logprobs)."""
+        return only_among(await self._one_token(messages, deadline, labels), labels)
+
     # -- one call ---------------------------------------------------------------------------------------
 
     async def _first_token(
         self, prompt: Sequence[Message], labels: Sequence[str], deadline: Deadline
     ) -> LabelScores:
         start = time.monotonic()
-        raw = await self._one_token(prompt, deadline)
+        bound = self._known is not None and self._known.masks
+        raw = await self._one_token(prompt, deadline, labels if bound else ())
         return read_first_token(
             raw, labels, asked=self._served or self.name, seconds=time.monotonic() - start
         )
 
-    async def _one_token(self, prompt: Sequence[Message], deadline: Deadline) -> bytes:
-        body = {
+    async def _one_token(
+        self, prompt: Sequence[Message], deadline: Deadline, labels: Sequence[str] = ()
+    ) -> bytes:
+        body: dict[str, Any] = {
             "messages": [{"role": message.role, "content": message.content} for message in prompt],
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": True,
             "top_logprobs": TOP,
         }
+        if labels:
+            body["extra_body"] = {"structured_outputs": {"choice": list(labels)}}
         return await self._complete(body, deadline)
 
     async def _complete(self, body: dict[str, Any], deadline: Deadline) -> bytes:
@@ -160,7 +171,7 @@ class OpenAIModel:
                 sent = {
                     "model": self._served,
                     **self._adapted(body),
-                    "extra_body": self.config.extra_body or None,
+                    "extra_body": {**self.config.extra_body, **body.get("extra_body", {})} or None,
                 }
                 try:
                     answer = await client.chat.completions.with_raw_response.create(**sent)

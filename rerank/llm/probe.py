@@ -24,7 +24,8 @@ _PASSING = frozenset({Cause.UNSUPPORTED, Cause.BAD_REQUEST, Cause.TRUNCATED, Cau
 
 
 async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities:
-    """Asks for the list of models, a schema-bound answer, one token's alternatives and a token count.
+    """Asks for the list of models, a schema-bound answer, one token's alternatives (free, and bound to labels)
+    and a token count.
 
     ModelError when the endpoint can't be reached at all, or does not serve the configured model.
     """
@@ -44,6 +45,7 @@ async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities
         logprobs=top > 0,
         top_logprobs=top,
         tokenizer=await model.tokenize(_QUESTION, deadline) is not None,
+        masks=top > 0 and await _masks(model, deadline),
     )
 
 
@@ -67,4 +69,13 @@ async def _alternatives(model: OpenAIModel, deadline: Deadline) -> int:
     except ModelError as error:
         if error.cause in _PASSING:
             return 0
+        raise
+
+
+async def _masks(model: OpenAIModel, deadline: Deadline) -> bool:
+    try:
+        return await model.masks(_QUESTION, ("J", "Q"), deadline)
+    except ModelError as error:
+        if error.cause in _PASSING:
+            return False
         raise

@@ -14,6 +14,9 @@ from rerank.types import Cause, LabelScores, Reply, Usage
 TOP = 20
 """Alternatives to ask for per token: the most that OpenAI and vLLM's default give."""
 
+NEVER = -1000.0
+"""vLLM writes -9999 for a token that a mask forbids."""
+
 
 class _Details(BaseModel):
     cached_tokens: int | None = None
@@ -83,7 +86,7 @@ def read_first_token(raw: bytes, labels: Sequence[str], *, asked: str, seconds: 
     found: dict[str, float] = {}
     for token in tokens:
         label = token.token.strip(" \t\n\u0120\u2581")
-        if label in wanted and math.isfinite(token.logprob):
+        if label in wanted and math.isfinite(token.logprob) and token.logprob > NEVER:
             found[label] = _log_sum(found.get(label, -math.inf), token.logprob)
     return LabelScores(found, completion.model or asked, _usage(completion.usage), seconds)
 
@@ -93,6 +96,16 @@ def count_alternatives(raw: bytes) -> int:
     _, choice = _read(raw)
     positions = choice.logprobs.content if choice.logprobs else None
     return len(positions[0].top_logprobs or []) if positions else 0
+
+
+def only_among(raw: bytes, labels: Sequence[str]) -> bool:
+    """Whether every alternative of the first token that can come at all is a label or the beginning of one,
+    and each label is there."""
+    _, choice = _read(raw)
+    positions = choice.logprobs.content if choice.logprobs else None
+    tokens = positions[0].top_logprobs or [] if positions else []
+    found = {token.token for token in tokens if token.logprob > NEVER}
+    return set(labels) <= found and all(any(s.startswith(t) for s in labels) for t in found)
 
 
 def _log_sum(a: float, b: float) -> float:

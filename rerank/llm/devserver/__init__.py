@@ -1,0 +1,1 @@
+"""A local vLLM server for development, in a virtual environment of its own."""
