@@ -24,8 +24,8 @@ _PASSING = frozenset({Cause.UNSUPPORTED, Cause.BAD_REQUEST, Cause.TRUNCATED, Cau
 
 
 async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities:
-    """Asks for the list of models, a schema-bound answer, one token's alternatives (free, and bound to labels)
-    and a token count.
+    """Asks for the list of models, a schema-bound answer, one token's alternatives (free, then bound
+    to labels) and a token count.
 
     ModelError when the endpoint can't be reached at all, or does not serve the configured model.
     """

@@ -1,8 +1,8 @@
 """Runs a command so that nothing of it outlives whoever asked: `python guard.py SECONDS COMMAND …`
 
 The command gets a session of its own. When standard input closes (it was told to stop, or whoever started
-it died, even by SIGKILL) or the command ends by itself, it is asked to end, and after SECONDS whatever is left
-in its process group is killed. Exits as the command did. Needs nothing but the standard library.
+it died, even by SIGKILL) or the command ends by itself, it is asked to end, and after SECONDS whatever is
+left in its process group is killed. Exits as the command did. Needs nothing but the standard library.
 """
 
 from __future__ import annotations

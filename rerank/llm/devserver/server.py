@@ -1,4 +1,4 @@
-"""vLLM's server as a process of ours: started with flags that fit ranking, waited for, ended with all its own."""
+"""vLLM's server as a process of ours: started with flags that fit ranking, waited for, ended with its own."""
 
 from __future__ import annotations
 
