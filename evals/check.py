@@ -14,11 +14,12 @@ from evals.splits import Split, last_liked
 from recall.dataset import Dataset
 from recall.errors import DataError
 from recall.factorize import fit_als
-from recall.mixture import Mixture, Weights
+from recall.mixture import Mixture
 from recall.recallers import RECALLERS, Recaller
 from recall.recallers.query import RowQuery
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
+from recall.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)

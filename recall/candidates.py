@@ -11,13 +11,14 @@ import numpy as np
 from recall.artefact import Artefact
 from recall.attributes import GROUP
 from recall.explain import explain
-from recall.mixture import Mixture, Weights
+from recall.mixture import Mixture
 from recall.recall_config import RecallConfig
 from recall.recallers import RECALLERS
 from recall.recallers.item_to_item import ItemToItem
 from recall.recallers.query import ANY, RowQuery
 from recall.rules import Rules, at_most
 from recall.types import Because, Candidate, CandidateList, Event, History, Query
+from recall.weights import Weights
 
 _WIDER = 4
 """How much longer the list is made before limits per category or creator thin it."""

@@ -58,7 +58,7 @@ class Dataset:
     listed: np.ndarray
     """bool, platforms × items"""
     listed_from: np.ndarray
-    """int64, platforms × items: UTC seconds of the earliest stated `available_from`, UNSTATED where none is"""
+    """int64, platforms × items: UTC seconds of the earliest stated `available_from`, or UNSTATED"""
     half_life_days: float = math.inf
     """With which the interactions' weights decay up to `reference_time`; inf: not at all."""
     cap: float = math.inf

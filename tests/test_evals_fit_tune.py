@@ -10,8 +10,8 @@ from worlds import write_build
 from evals.fit.tune import HALF_LIVES, TRIALS, Trial, tune
 from recall.dataset import Dataset
 from recall.errors import DataError
-from recall.mixture import Weights
 from recall.train_config import TrainConfig
+from recall.weights import Weights
 
 BAD = TrainConfig(factors=1, regularization=1000.0, alpha=0.01, iterations=3, threads=1, device="cpu")
 """A setting that any other beats."""

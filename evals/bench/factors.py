@@ -78,8 +78,5 @@ def flat(given: FactorSet) -> FactorSet:
 def of_artefact(folder: Path) -> FactorSet:
     artefact = Artefact.open(folder)
     config = TrainConfig.model_validate(artefact.manifest.config)
-    return FactorSet(
-        "this workspace's artefact",
-        Als(artefact.arrays["als"], Tuning()).factors(np.arange(len(artefact.items))),
-        config,
-    )
+    als = Als(artefact.arrays["als"], Tuning())
+    return FactorSet("this workspace's artefact", als.factors(np.arange(len(artefact.items))), config)

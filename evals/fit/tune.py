@@ -21,7 +21,7 @@ from recall.factorize import fit_als
 from recall.recallers.als import Als
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
-from recall.weights import FILE, Weights
+from recall.weights import Weights
 
 FACTORS = (16, 24, 32, 48, 64, 96, 128)
 REGULARIZATION = (0.1, 100.0)
@@ -66,7 +66,7 @@ class Tuned:
         _replace(folder / TRIALS, json.dumps(table, indent=1))
         weights = Weights.load(folder)
         tuning = weights.tuning.model_copy(update={"recency": self.half_life})
-        _replace(folder / FILE, weights.model_copy(update={"tuning": tuning}).model_dump_json(indent=1))
+        weights.model_copy(update={"tuning": tuning}).save(folder)
 
 
 def tune(
