@@ -30,17 +30,16 @@ def erase(rows: Path, platform: str, tombstones: Tombstones) -> frozenset[str]:
     if not found:
         return frozenset()
     part = rows.with_suffix(".erased")
-    with (
-        pq.ParquetFile(rows) as source,
-        pq.ParquetWriter(part, source.schema_arrow, "2.6", compression="zstd") as out,
-    ):
-        for batch in source.iter_batches():
-            out.write_batch(_without(batch, found))
+    with pq.ParquetFile(rows) as source:
+        schema = pa.schema([field.with_nullable(True) for field in source.schema_arrow])
+        with pq.ParquetWriter(part, schema, compression="zstd") as out:
+            for batch in source.iter_batches():
+                out.write_batch(_without(batch, found, schema))
     part.replace(rows)
     return frozenset(found)
 
 
-def _without(batch: pa.RecordBatch, found: Mapping[str, int]) -> pa.RecordBatch:
+def _without(batch: pa.RecordBatch, found: Mapping[str, int], schema: pa.Schema) -> pa.RecordBatch:
     users = pa.array(sorted(found), pa.string())
     until = pa.array([found[user] for user in sorted(found)], pa.int64())
     at = until.take(pc.index_in(batch["user"].cast(pa.string()), value_set=users))
@@ -48,13 +47,13 @@ def _without(batch: pa.RecordBatch, found: Mapping[str, int]) -> pa.RecordBatch:
     if "time" in batch.schema.names:
         gone = pc.and_(gone, pc.fill_null(pc.less_equal(batch["time"], at), True))
     columns = []
-    for field, column in zip(batch.schema, batch.columns, strict=True):
+    for field, column in zip(schema, batch.columns, strict=True):
         if field.name in _HELD:
             column = pc.if_else(gone, pa.scalar(None, field.type), column)
         elif field.name == "reason":
             column = pc.if_else(gone, pa.scalar(REASON, field.type), column)
         columns.append(column.cast(field.type))
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def names_erased(raw: str, platform: str, tombstones: Tombstones) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recall.config import EventColumns, EventSource, ItemColumns, ItemSource, PlatformConfig
+from recall.config import EventSource, ItemColumns, ItemSource, PlatformConfig
 from recall.sources.files import SourceFile
 from recall.store.engine import Store
 from recall.store.events import LiveEvent, read_arrivals
@@ -110,19 +110,15 @@ def _written(file: SourceFile, folder: Path, table: pa.Table) -> SourceFile:
 
 
 def _source(section: EventSource) -> EventSource:
-    columns = EventColumns(user="user", item="item", time="time", type="type", value="value")
+    """Of live events that this section of the platform's files has the rules for."""
+    columns = {name: name for name in _EVENTS.names}
     kept = {"type", "weight", "types", "rating", "watched", "quantity"}
-    values = {name: getattr(section, name) for name in kept}
+    values: dict[str, Any] = section.model_dump(include=kept, exclude_none=True)
     if not values["types"] and section.columns.type is None:
         values["types"] = {section.type: {"weight": section.weight}}
     return EventSource.model_validate(
-        {"path": NAME, "format": "parquet", "columns": columns, "time": "seconds"} | _plain(values)
+        {"path": NAME, "format": "parquet", "columns": columns, "time": "seconds"} | values
     )
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    dumped = EventSource.model_construct(**values).model_dump(include=set(values))
-    return {name: value for name, value in dumped.items() if value is not None}
 
 
 def _event_table(events: Sequence[LiveEvent]) -> pa.Table:
