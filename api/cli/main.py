@@ -59,10 +59,12 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
     Entry("fit", "api.cli.fit:app", MODEL, "The blends' weights, by what held-out choices say."),
+    Entry("eval", "api.cli.eval:app", EVALUATE, "Compare prompts, methods and models on held-out choices."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
     Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),
     Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
+    Entry("doctor", "api.cli.doctor:doctor", OPERATE, "What is wrong, and what to do."),
     Entry("config", "api.cli.config:app", OPERATE, "What is configured, and where it comes from."),
     Entry("keys", "api.cli.keys:app", OPERATE, "Who may ask the service: make, list, revoke keys."),
 )

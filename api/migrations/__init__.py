@@ -41,13 +41,18 @@ def open_migrated(url: str) -> Store:
 
 async def upgrade(store: Store) -> None:
     """Bring the schema to HEAD in one transaction. Does nothing when it is there."""
-    async with store.read() as connection:
-        if await connection.run_sync(_revision) == HEAD:
-            return
+    if await revision_of(store) == HEAD:
+        return
     async with store.write() as connection:
         if not store.sqlite:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await connection.run_sync(_upgrade)
+
+
+async def revision_of(store: Store) -> str | None:
+    """The store's schema; None where there is none yet."""
+    async with store.read() as connection:
+        return await connection.run_sync(_revision)
 
 
 def alembic_config() -> Any:
