@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.migrations import METADATAS, open_migrated
+from recall.errors import DataError, NotFound
 from recall.store import Store
+from rerank.llm.embedded import EmbeddedModel
+from rerank.llm.weights import pull
 from tests.whole import trained
 
 
@@ -44,3 +48,21 @@ async def _empty(store: Store) -> None:
         for metadata in METADATAS:
             for table in metadata.sorted_tables:
                 await connection.execute(table.delete())
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Path:
+    """The file of the small model."""
+    pytest.importorskip("openvino_genai", reason="the extra `embedded` is not installed")
+    try:
+        return pull("smollm2-135m-instruct")
+    except (DataError, NotFound) as error:
+        pytest.skip(f"the embedded model can't be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def embedded(small_model: Path) -> Iterator[EmbeddedModel]:
+    """The small model, its process started on first use."""
+    model = EmbeddedModel(small_model)
+    yield model
+    asyncio.run(model.aclose())

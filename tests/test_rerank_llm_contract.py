@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -82,41 +81,11 @@ class TestEndpoint(Contract):
             await made.aclose()
 
 
-@pytest.fixture(scope="module")
-def embedded() -> ChatModel:
-    """The small model, loaded once for this module."""
-    pytest.importorskip("openvino_genai", reason="the extra `embedded` is not installed")
-    from rerank.llm.embedded import EmbeddedModel
-
-    try:
-        return EmbeddedModel(pull("smollm2-135m-instruct"))
-    except (DataError, NotFound) as error:
-        pytest.skip(f"the embedded model can't be had: {error}")
-
-
 class TestEmbedded(Contract):
     @pytest.fixture
     async def model(self, embedded: ChatModel) -> ChatModel:
         await embedded.capabilities(Deadline.after(60))
         return embedded
-
-    async def test_a_deadline_in_mid_prompt_leaves_the_next_request_as_fast(self, model: ChatModel) -> None:
-        async def one() -> float:
-            start = time.monotonic()
-            await model.chat(ASK, sampling=Sampling(4), deadline=Deadline.after(20))
-            return time.monotonic() - start
-
-        await one()
-        before = min([await one() for _ in range(3)])
-        long = (Message("user", "many different words stand in here " * 800),)
-        start = time.monotonic()
-        with pytest.raises(ModelError) as failure:
-            await model.chat(long, sampling=Sampling(400), deadline=Deadline.after(0.5))
-        assert failure.value.cause == Cause.DEADLINE
-        # A step that is under way can't be stopped, and holds the interpreter lock (rerank/llm/stepper.py).
-        assert time.monotonic() - start < 0.5 + 1.0
-        await one()  # the step that was under way ends within this one
-        assert min([await one() for _ in range(3)]) < 3 * before + 0.1
 
     async def test_a_prompt_longer_than_the_context_is_refused(self, model: ChatModel) -> None:
         with pytest.raises(ModelError) as failure:
