@@ -96,10 +96,11 @@ class Pipeline:
         rank: RankConfig | None = None,
         reasons: ReasonsConfig | None = None,
         model: ChatModel | None = None,
+        stock: Callable[[], Stock] | None = None,
     ) -> Pipeline:
-        """Another way to rank over the same stock: a scenario, an evaluation's arm. None keeps ours."""
+        """Another way to rank: a scenario, an evaluation's arm. None keeps ours."""
         return Pipeline(
-            self.stock,
+            stock or self.stock,
             model or self.model,
             rank or self.rank,
             reasons or self.reasons,

@@ -60,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
     Entry("fit", "api.cli.fit:app", MODEL, "The blends' weights, by what held-out choices say."),
     Entry("eval", "api.cli.eval:app", EVALUATE, "Compare prompts, methods and models on held-out choices."),
+    Entry("probe", "api.cli.probe:app", EVALUATE, "What the model's order depends on that it should not."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
     Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),
