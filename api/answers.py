@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.schemas import RecommendationAnswer, RecommendationBody
-from recall.types import Filters
+from api.schemas import ListingAnswer, RecommendationAnswer, RecommendationBody
+from api.schemas.items import ItemFacts
+from recall.types import Filters, Item
 from rerank.types import Deadline, RankedItem, Reason, Recommendation, Request
 
 
@@ -77,25 +78,30 @@ def answer_of(recommendation: Recommendation) -> RecommendationAnswer:
     )
 
 
+def item_facts(item: Item) -> ItemFacts:
+    """An item as /v1/items shows it."""
+    return ItemFacts(
+        item=item.id,
+        title=plain(item.title),
+        year=item.year,
+        creators=[plain(name) for name in item.creators],
+        categories=[plain(name) for name in item.categories],
+        description=item.description and plain(item.description),
+        language=item.language and plain(item.language),
+        min_age=item.min_age,
+        listings=[ListingAnswer.model_validate(each) for each in _listings(item)],
+    )
+
+
 def _item(ranked: RankedItem) -> dict[str, Any]:
     item = ranked.item
     return {
         "rank": ranked.rank,
         "item": item.id,
-        "title": _text(item.title),
+        "title": plain(item.title),
         "year": item.year,
-        "categories": [_text(category) for category in item.categories],
-        "listings": [
-            {
-                "platform": listing.platform,
-                "listing": listing.listing,
-                "title": _text(listing.title),
-                "price": listing.price,
-                "url": listing.url,
-                "image": listing.image,
-            }
-            for listing in item.listings
-        ],
+        "categories": [plain(category) for category in item.categories],
+        "listings": _listings(item),
         "score": ranked.score,
         "recall_rank": ranked.candidate.rank + 1,
         "model_rank": ranked.model_rank,
@@ -105,9 +111,23 @@ def _item(ranked: RankedItem) -> dict[str, Any]:
     }
 
 
+def _listings(item: Item) -> list[dict[str, Any]]:
+    return [
+        {
+            "platform": listing.platform,
+            "listing": listing.listing,
+            "title": plain(listing.title),
+            "price": listing.price,
+            "url": listing.url,
+            "image": listing.image,
+        }
+        for listing in item.listings
+    ]
+
+
 def _reason(reason: Reason) -> dict[str, Any]:
     return {
-        "text": _text(reason.text),
+        "text": plain(reason.text),
         "author": reason.author,
         "checked": reason.checked,
         "withheld": reason.withheld,
@@ -115,7 +135,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
             {
                 "kind": evidence.kind,
                 "label": evidence.label,
-                "text": _text(evidence.text),
+                "text": plain(evidence.text),
                 "event": evidence.event,
                 "item": evidence.item,
                 "platform": evidence.platform,
@@ -129,6 +149,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """JSON in UTF-8 can't carry lone surrogates, which a model's reply may hold."""
     return text.encode("utf-8", "replace").decode()

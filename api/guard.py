@@ -24,6 +24,13 @@ PUBLIC = frozenset({"/health/live", "/health/ready", "/version", "/docs", "/open
 
 SCOPES: dict[tuple[str, str], str] = {
     ("POST", "/v1/recommendations"): "read",
+    ("POST", "/v1/events"): "write",
+    ("GET", "/v1/users/{platform}/{user:path}/history"): "read",
+    ("GET", "/v1/users/{platform}/{user:path}/profile"): "read",
+    ("GET", "/v1/items"): "read",
+    ("PUT", "/v1/items"): "write",
+    ("GET", "/v1/items/{item}"): "read",
+    ("GET", "/v1/items/{item}/similar"): "read",
 }
 """What a route needs, by method and path template; routes that are not here need `admin`."""
 

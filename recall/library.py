@@ -14,6 +14,7 @@ from recall.live import Live
 from recall.live_items import LiveItems
 from recall.past import Past
 from recall.shelf import Shelf
+from recall.store.consents import StoredConsent
 from recall.store.engine import Store
 from recall.titles_index import TitleIndex
 from recall.types import Event, History, Item
@@ -85,6 +86,14 @@ class BuildLibrary:
             mine |= self._live.accounts(person)
         return sorted(mine)
 
+    def item_id(self, platform: str, listing: str) -> str:
+        """Id of the item that a listing belongs to; its own where nothing links it."""
+        return self._links.item(platform, listing)[0]
+
+    def serves(self, person: str, asking: str) -> frozenset[str] | None:
+        """Platforms whose history of this person may serve `asking`; None: all."""
+        return self._serving(self._resolved(person), asking)
+
     def history(self, person: str, *, platform: str | None = None, as_of: int | None = None) -> History:
         """The person's events that may serve `platform` (None: any), newest first, before `as_of`."""
         person, live, until = self._known(person)
@@ -136,9 +145,11 @@ class BuildLibrary:
         return [item for item in found if platform is None or platform in item.platforms][:limit]
 
     def look(self) -> None:
-        """The next question reads what was written to the live catalogue a moment ago."""
+        """The next question reads what was written to the live catalogue or the consents a moment ago."""
         if self._live_items is not None:
             self._live_items.look()
+        if isinstance(self._consents, StoredConsent):
+            self._consents.look()
 
     def forget(self, person: str) -> None:
         """Keep nothing of an erased person's live events in memory."""

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import health, operations, recommendations
+from api.routes import events, health, items, operations, recommendations, users
 
-ROUTERS: tuple[APIRouter, ...] = (recommendations.router, health.router, operations.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    recommendations.router,
+    events.router,
+    users.router,
+    items.router,
+    health.router,
+    operations.router,
+)

@@ -44,9 +44,3 @@ class Version(BaseModel):
     version: str
     python: str
     artefact: str
-
-
-class Version(BaseModel):
-    version: str
-    python: str
-    artefact: str

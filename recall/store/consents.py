@@ -41,6 +41,23 @@ async def state(store: Store, statements: Sequence[Statement], *, now: int | Non
             await connection.execute(statement, rows)
 
 
+async def replace(
+    store: Store, platform: str, user: str, statements: Sequence[Statement], *, now: int | None = None
+) -> None:
+    """Put these statements of one account in the place of all its earlier ones, in one transaction."""
+    at = int(time.time()) if now is None else now
+    rows = {
+        (one.source, one.target): {name: getattr(one, name) for name in _KEY}
+        | {"allowed": int(one.allowed), "at": one.at or at}
+        for one in statements
+    }
+    async with store.write() as connection:
+        mine = (CONSENTS.c.platform == platform) & (CONSENTS.c.user == user)
+        await connection.execute(delete(CONSENTS).where(mine))
+        if rows:
+            await connection.execute(store.insert(CONSENTS), list(rows.values()))
+
+
 async def withdraw(store: Store, platform: str, user: str) -> None:
     """Remove every statement of an account: the platforms' defaults hold again."""
     async with store.write() as connection:
@@ -69,6 +86,10 @@ class StoredConsent:
         self._looked = float("-inf")
         self._statements: tuple[Statement, ...] | None = None
         self._consent = Consent(config, (), (), person_of)
+
+    def look(self) -> None:
+        """The next question reads what was stated."""
+        self._looked = float("-inf")
 
     def serves(self, person: str, asking: str) -> frozenset[str] | None:
         """Platforms whose events of this person may serve `asking`; None: all. StoreError when unreadable."""
