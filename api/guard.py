@@ -25,8 +25,8 @@ PUBLIC = frozenset({"/health/live", "/health/ready", "/version", "/docs", "/open
 SCOPES: dict[tuple[str, str], str] = {
     ("POST", "/v1/recommendations"): "read",
     ("POST", "/v1/events"): "write",
-    ("GET", "/v1/users/{platform}/{user:path}/history"): "read",
-    ("GET", "/v1/users/{platform}/{user:path}/profile"): "read",
+    ("GET", "/v1/users/{platform}/{user}/history"): "read",
+    ("GET", "/v1/users/{platform}/{user}/profile"): "read",
     ("GET", "/v1/items"): "read",
     ("PUT", "/v1/items"): "write",
     ("GET", "/v1/items/{item}"): "read",
@@ -54,7 +54,7 @@ class Guard:
 
     async def __call__(self, request: Request) -> None:
         """HTTPException 401, 403 or 429."""
-        path = getattr(request.scope.get("route"), "path", "")
+        path = getattr(request.scope.get("route"), "path_format", "")
         if path in PUBLIC:
             return
         key = EVERYBODY if self._open else await self._known(request)

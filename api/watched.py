@@ -39,4 +39,4 @@ class Watched:
 
 def route_of(scope: Scope) -> str:
     """The route's template, as /v1/users/{platform}/{user}/history; "" where none matched."""
-    return str(getattr(scope.get("route"), "path", ""))
+    return str(getattr(scope.get("route"), "path_format", ""))
