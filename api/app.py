@@ -13,6 +13,7 @@ from api import guard, logs, problems
 from api.requests import BodyLimit, ClientGone, RequestId
 from api.routes import ROUTERS
 from api.service import Service
+from api.tracing import Traced
 from api.watched import Watched
 
 DESCRIPTION = """Explained recommendations from everything a person did, on every platform.
@@ -29,6 +30,8 @@ def create_app(service: Service) -> FastAPI:
         version=version("whyrec"),
         description=DESCRIPTION,
         redoc_url=None,
+        # FastAPI's own spans hold paths and queries, and so user ids; api/tracing.py makes ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         dependencies=[Depends(guard.Guard(service.store, service.settings.security))],
     )
     app.state.service = service
@@ -42,6 +45,8 @@ def create_app(service: Service) -> FastAPI:
             expose_headers=["X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
         )
     app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
+    if service.settings.traces.exporter != "none":
+        app.add_middleware(Traced)
     app.add_middleware(Watched, told=(service.metrics.answered, logs.answered))
     app.add_middleware(RequestId)  # outermost: every refusal carries the id
     problems.install(app)

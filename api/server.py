@@ -14,6 +14,7 @@ from api.app import create_app
 from api.logs import configure_logs
 from api.service import Service
 from api.settings import Settings
+from api.tracing import install
 
 GRACE_SECONDS = 30
 """How long requests under way may take to end once the process was told to stop."""
@@ -32,6 +33,7 @@ async def serve(
     that started this one is gone, and this one stops too.
     """
     configure_logs(json=not sys.stderr.isatty())
+    traces = install(settings.traces)
     async with Service.open(settings) as service:
         if ready is not None:
             ready()
@@ -50,6 +52,8 @@ async def serve(
         if parent is not None:
             asyncio.get_running_loop().add_reader(parent, _orphaned, server, parent)
         await server.serve(sockets=[listener])
+    if traces is not None:
+        await asyncio.to_thread(traces.shutdown)
 
 
 def _orphaned(server: uvicorn.Server, parent: int) -> None:

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -52,6 +52,19 @@ class ServeConfig(BaseModel):
     """Larger request bodies are answered with 413 before they are read."""
 
 
+class TracesConfig(BaseModel):
+    """[traces]: where spans go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exporter: Literal["none", "console", "otlp"] = "none"
+    """otlp: over HTTP, to `endpoint` (extra `traces`); console: on stdout, to look at."""
+    endpoint: str = "http://localhost:4318/v1/traces"
+    """For `otlp`."""
+    share: float = Field(1.0, ge=0, le=1)
+    """Part of the requests that are traced, where the caller's own trace does not decide."""
+
+
 class Settings(BaseSettings):
     """One field per section; each section's model lives in the room that reads it."""
 
@@ -73,6 +86,7 @@ class Settings(BaseSettings):
     reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()
     security: SecurityConfig = SecurityConfig()
+    traces: TracesConfig = TracesConfig()
 
     _root: Path = PrivateAttr(default_factory=Path.cwd)
 

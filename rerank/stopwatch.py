@@ -1,10 +1,14 @@
-"""Milliseconds per stage of one request."""
+"""Milliseconds per stage of one request, and a span of it where traces are collected."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from opentelemetry.trace import get_tracer
+
+_tracer = get_tracer("whyrec")  # does nothing until api/tracing.py installs a provider
 
 
 class Stopwatch:
@@ -16,7 +20,8 @@ class Stopwatch:
     def __call__(self, stage: str) -> Iterator[None]:
         began = time.perf_counter()
         try:
-            yield
+            with _tracer.start_as_current_span(f"whyrec.{stage}"):
+                yield
         finally:
             self._spent[stage] = self._spent.get(stage, 0.0) + time.perf_counter() - began
 
