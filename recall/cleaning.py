@@ -24,7 +24,7 @@ import ibis
 
 from recall.config import EventSource, TimeUnit
 from recall.errors import DataError
-from recall.ids import MICRO, SEPARATOR
+from recall.ids import MICRO
 from recall.sources.filters import filter_expression
 from recall.types import DISLIKE, LIKE, NEUTRAL
 
@@ -43,7 +43,6 @@ STAGED = {
     "weight": "int64",
     "polarity": "int8",
     "time": "int64",
-    "event": "string",
     "reason": "string",
 }
 """The columns of cleaned events. `user`, `listing` and `type` are trimmed; `weight` is in micro-units."""
@@ -113,7 +112,7 @@ def _judged(table: Any, source: EventSource, platform: str) -> Any:
         if source.types:
             problems.append((~table.w_type.isin(sorted(source.types)), "unknown_type"))
     polarity = _polarity(table.w_type, value, source)
-    table = table.select(
+    return table.select(
         platform=ibis.literal(platform),
         user=table.w_user,
         listing=table.w_listing,
@@ -124,28 +123,6 @@ def _judged(table: Any, source: EventSource, platform: str) -> Any:
         time=table.w_seconds,
         reason=ibis.cases(*problems),
     )
-    return table.select(
-        "platform",
-        "user",
-        "listing",
-        "type",
-        "value",
-        "weight",
-        "polarity",
-        "time",
-        event=event_hash(table, platform),
-        reason=table.reason,
-    )
-
-
-def event_hash(table: Any, platform: str) -> Any:
-    """recall.ids.event_id over the columns user, listing, type, value, time."""
-    micro = (table.value * float(MICRO)).round().cast("int64").cast("string").fill_null("")
-    joined = ibis.literal(platform + SEPARATOR)
-    parts = (table.user, table.listing, table.type, micro)
-    for part in parts:
-        joined = joined + part + SEPARATOR
-    return ibis.literal("e") + (joined + table.time.cast("string")).hexdigest("md5")
 
 
 def require(raw: Any, wanted: list[str], name: str) -> None:

@@ -296,6 +296,8 @@ class MergeConfig(_Section):
     """More rejected rows than this, over all sources together or in one platform's, stops the build."""
     max_title: int = Field(500, ge=10)
     """Longer titles are cut here and counted."""
+    raw_duplicates: bool = False
+    """Whether rejects hold the raw rows of duplicates too; they say where the row that was kept stands."""
     keep_builds: int = Field(3, ge=1)
     """Older builds are removed."""
 

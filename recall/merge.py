@@ -21,7 +21,7 @@ from recall.consent_groups import Consent, training_groups
 from recall.errors import ConfigError, DataError
 from recall.links.keys import VARIABLE, salt_mark
 from recall.merge_build import Build, Linker
-from recall.merge_limits import check_rejects
+from recall.merge_engine import open_engine
 from recall.merge_links import own_links, sorted_links
 from recall.merge_stage import (
     Stage,
@@ -33,7 +33,6 @@ from recall.merge_stage import (
 )
 from recall.report import BuildReport, totals
 from recall.sources.accounts import key_columns, keyed, with_keys
-from recall.sources.connection import connect
 from recall.sources.database import fetch
 from recall.sources.files import SourceFile, expand, fingerprint, ordered
 from recall.sources.live import LiveSource
@@ -87,12 +86,11 @@ def ingest(
     workspace.folder.mkdir(parents=True, exist_ok=True)
     with _lock(workspace.folder / "ingest.lock"):
         workspace.builds.sweep()
-        with connect(inputs.merge, workspace.folder / "spill") as backend:
-            stages = _stage(inputs, workspace.folder / "staged", backend, report)
+        with open_engine(inputs.merge, workspace.folder / "spill") as engine:
+            stages = _stage(inputs, workspace.folder / "staged", engine.reader, report)
             latest = now + inputs.merge.future_hours * 3600
-            check_rejects(stages, inputs.merge.max_reject_share)
             with workspace.builds.new("data") as part:
-                build = Build(backend, part, stages, inputs.platforms, inputs.merge, latest)
+                build = Build(engine, part, stages, inputs.platforms, inputs.merge, latest)
                 done = iter(range(len(_STEPS)))
                 tables = build.write(
                     lambda accounts, listings: (linker or _own)(_with_keys(accounts, stages), listings),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ibis
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recall import merge_catalogue as catalogue
 from recall import merge_events as steps
-from recall.cleaning import DUPLICATES, SET_ASIDE, STAGED
-from recall.cleaning_items import STAGED as STAGED_ITEMS
 from recall.config import MergeConfig, PlatformConfig
+from recall.merge_engine import Engine
+from recall.merge_limits import check_rejects
+from recall.merge_rejects import LeftOut, count_file
 from recall.merge_stage import Stage
 from recall.report import FileCount
-from recall.sources.connection import identifier, literal
 from recall.tables import REJECTS, SCHEMAS
 
 Linker = Callable[[pa.Table, pa.Table], pa.Table]
@@ -28,16 +27,6 @@ Linker = Callable[[pa.Table, pa.Table], pa.Table]
 Groups = Callable[[pa.Table], pa.Table | None]
 """Links to (person, platform, group) of the persons who are not all of group 0."""
 Tick = Callable[[str], None]
-
-_SQL_TYPES = {
-    pa.string(): "VARCHAR",
-    pa.float64(): "DOUBLE",
-    pa.float32(): "FLOAT",
-    pa.int64(): "BIGINT",
-    pa.int32(): "INTEGER",
-    pa.int8(): "TINYINT",
-}
-_LEFT_OUT = pa.schema([("file_order", pa.int64()), ("row", pa.int64()), ("reason", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,233 +39,146 @@ class Tables:
 
 
 class Build:
-    """Writes a build's tables into `part` on an Ibis `backend`."""
+    """Writes a build's tables into `part` on an engine."""
 
     def __init__(
         self,
-        backend: Any,
+        engine: Engine,
         part: Path,
         stages: Sequence[Stage],
         platforms: Mapping[str, PlatformConfig],
         config: MergeConfig,
         latest: int,
     ) -> None:
-        self.backend, self.part, self.stages = backend, part, stages
+        self.engine, self.part, self.stages = engine, part, stages
         self.platforms, self.config, self.latest = platforms, config, latest
-        self.left_out: list[pa.Table] = []
+        self.left_out = {
+            kind: LeftOut([stage for stage in stages if stage.file.kind == kind])
+            for kind in ("events", "items")
+        }
 
     def write(self, linker: Linker, groups: Groups, tick: Tick) -> Tables:
-        """All tables of recall/tables.py."""
+        """All tables of recall/tables.py. TooManyRejects before anything is merged."""
         tick("duplicates")
-        rows, numbered = self._events()
-        listed, counts = self._catalogue(), steps.accounts(rows)
-        counts = self._keep("accounts", counts)
-        seen = self._keep("seen", steps.listings_seen(rows))
-        every = self._keep("every", catalogue.catalogue(listed, seen))
+        staged = self.engine.staged("events", self.left_out["events"].stages)
+        self._future(staged)
+        check_rejects(self.stages, self.config.max_reject_share, self.left_out["events"])
+        rows = steps.usable(staged, self.latest)
+        self._copies(rows)
+        once = self._without(rows)
+        accounts = self.engine.keep("accounts", steps.accounts(once))
+        seen = self.engine.keep("seen", steps.listings_seen(once))
+        every = self.engine.keep("every", catalogue.catalogue(self._catalogue(), seen))
         tick("links")
-        found = linker(counts.to_pyarrow(), every.to_pyarrow())
+        found = linker(accounts.to_pyarrow(), every.to_pyarrow())
         pq.write_table(found, self.part / "links.parquet", compression="zstd")
-        links = self.backend.read_parquet(self.part / "links.parquet")
+        links = self.engine.table(found)
         tick("events")
-        self._write("events", steps.events(self._admitted(rows, numbered, counts, links)))
-        events = self.backend.read_parquet(self.part / "events.parquet")
-        newest = events.time.max().to_pyarrow().as_py()
+        self._bots(once, accounts, links)
+        self._near(self._without(rows), links)
+        self._write("events", steps.events(steps.linked(self._without(rows), links)))
+        events = self.engine.read(self.part / "events.parquet")
         reference = self.config.reference_time
         if reference is None:
-            reference = newest or 0
+            reference = events.time.max().to_pyarrow().as_py() or 0
         tick("interactions")
         apart = groups(found)
-        table = ibis.memtable(apart) if apart is not None and len(apart) else None
+        table = self.engine.table(apart) if apart is not None and len(apart) else None
         self._write(
             "interactions",
             steps.interactions(events, table, reference, self.config.half_life_days, self.config.cap),
         )
         tick("catalogue")
         self._write("people", steps.people(events))
-        joined = self._keep("joined", catalogue.listings(every, links))
+        joined = self.engine.keep("joined", catalogue.listings(every, links))
         self._write("listings", catalogue.with_map(joined).drop("first_seen"))
         self._write("items", catalogue.items(joined))
         tick("rejects")
         files = self._rejects()
-        names = ("events", "interactions", "items", "listings", "people", "links", "rejects")
-        sizes = {name: pq.ParquetFile(self.part / f"{name}.parquet").metadata.num_rows for name in names}
+        sizes = {name: pq.ParquetFile(self.part / f"{name}.parquet").metadata.num_rows for name in SCHEMAS}
         return Tables(files, sizes, reference)
 
-    def _events(self) -> tuple[Any, Any]:
-        """Usable rows without copies; and the same rows with their place in the files."""
-        stages = self._of("events")
-        staged = self._staged("events", stages)
-        late = [order for order, stage in stages if stage.latest is not None and stage.latest > self.latest]
-        numbered = self._numbered("events", stages)
-        if late:
-            future = numbered.filter(numbered.reason.isnull() & (numbered.time > self.latest))
-            self._leave_out(future, "time_in_future")
-        rows = steps.usable(staged, self.latest)
-        numbered = steps.usable(numbered, self.latest)
-        doubtful = []
-        for platform in sorted({stage.file.platform for _, stage in stages}):
-            doubtful.append(
-                self._keep(f"twice_{platform}", steps.repeated(rows.filter(rows.platform == platform)))
-            )
-        events = doubtful[0].union(*doubtful[1:]) if len(doubtful) > 1 else doubtful[0] if doubtful else None
-        if events is None or not events.count().to_pyarrow().as_py():
-            return rows, numbered
-        copies = self._keep("copies", steps.ranked_copies(numbered, events))
-        self._leave_out(copies.filter(copies.copy > 0), "duplicate")
-        first = copies.filter(copies.copy == 0)
-        once = rows.anti_join(copies, "event")
-        return once.union(first.select(once.columns)), self._without(numbered)
+    def _future(self, staged: Any) -> None:
+        """Leave out what lies after the clock."""
+        if any(stage.latest is not None and stage.latest > self.latest for stage in self.stages):
+            late = steps.future(staged, self.latest).select(*steps.PLACE, "time").to_pyarrow()
+            moments = pc.strftime(late["time"].cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ")
+            detail = pc.binary_join_element_wise(moments, "is after the time of the ingest", " ")
+            self.left_out["events"].add(late, "time_in_future", detail)
 
-    def _admitted(self, rows: Any, numbered: Any, counts: Any, links: Any) -> Any:
-        """Linked rows without bots and near duplicates."""
-        limits = ibis.memtable(
+    def _copies(self, rows: Any) -> None:
+        """Leave out every event that stands in the files before; one platform at a time."""
+        left_out = self.left_out["events"]
+        for platform in sorted({stage.file.platform for stage in left_out.stages}):
+            mine = rows.filter(rows.platform == platform)
+            mine = mine.mutate(h=self.engine.hashed(*steps.contents(mine)))
+            twice = self.engine.keep("twice", steps.repeated(mine))
+            found = steps.copies(mine, twice).to_pyarrow()
+            if len(found):
+                names, lines = left_out.lines(found["first_order"], found["first_row"])
+                at = pa.array(lines).cast(pa.string())
+                detail = pc.binary_join_element_wise("as", pa.array(names), "row", at, " ")
+                left_out.add(found, "duplicate", detail)
+
+    def _bots(self, once: Any, accounts: Any, links: Any) -> None:
+        """Leave out everything that persons over their platform's events_per_day did there."""
+        names = sorted(self.platforms)
+        limits = pa.table(
             {
-                "platform": sorted(self.platforms),
-                "events_per_day": [self.platforms[name].events_per_day for name in sorted(self.platforms)],
-            },
-            schema={"platform": "string", "events_per_day": "int64"},
+                "platform": pa.array(names, pa.string()),
+                "events_per_day": pa.array([self.platforms[n].events_per_day for n in names], pa.int64()),
+            }
         )
-        bots = self._keep("bots", steps.bots(rows, counts, links, limits))
+        bots = self.engine.keep("bots", steps.bots(once, accounts, links, self.engine.table(limits)))
         if bots.count().to_pyarrow().as_py():
-            self._leave_out(numbered.semi_join(bots, ["platform", "user"]), "bot")
-            rows = rows.anti_join(bots, ["platform", "user"])
+            theirs = once.inner_join(bots, ["platform", "user"]).select(*steps.PLACE, "most").to_pyarrow()
+            most = theirs["most"].cast(pa.string())
+            detail = pc.binary_join_element_wise(most, "events of this person on one UTC day", " ")
+            self.left_out["events"].add(theirs, "bot", detail)
+
+    def _near(self, rows: Any, links: Any) -> None:
+        """Leave out events that a like one follows within near_seconds."""
+        if not self.config.near_seconds:
+            return
         rows = steps.linked(rows, links)
-        if self.config.near_seconds:
-            near = self._keep("near", steps.near_duplicates(rows, self.config.near_seconds))
-            if near.count().to_pyarrow().as_py():
-                self._leave_out(self._without(numbered).semi_join(near, "event"), "near_duplicate")
-                rows = rows.anti_join(near, "event")
-        return rows
+        rows = rows.mutate(h=self.engine.hashed(rows.person, rows.item, rows.type))
+        twice = self.engine.keep("twice", steps.repeated(rows))
+        near = steps.near_duplicates(rows, twice, self.config.near_seconds).to_pyarrow()
+        moments = pc.strftime(near["following"].cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ")
+        detail = pc.binary_join_element_wise("the same again at", moments, " ")
+        self.left_out["events"].add(near, "near_duplicate", detail)
 
     def _catalogue(self) -> Any:
         """The first row of every listing in the item sources."""
-        stages = self._of("items")
-        copies = self._keep("item_rows", catalogue.numbered_copies(self._numbered("items", stages)))
-        self._leave_out(copies.filter(copies.copy > 0), "duplicate")
-        return copies.filter(copies.copy == 0)
+        left_out = self.left_out["items"]
+        rows = catalogue.numbered_copies(self.engine.staged("items", left_out.stages))
+        rows = self.engine.keep("item_rows", rows)
+        found = rows.filter(rows.copy > 0).select(*steps.PLACE).to_pyarrow()
+        left_out.add(found, "duplicate", "a listing of an earlier row")
+        return rows.filter(rows.copy == 0)
 
-    def _of(self, kind: str) -> list[tuple[int, Stage]]:
-        return [(order, stage) for order, stage in enumerate(self.stages) if stage.file.kind == kind]
-
-    def _staged(self, kind: str, stages: Sequence[tuple[int, Stage]]) -> Any:
-        return self._view(f"staged_{kind}", f"SELECT * FROM {_scan(kind, stages)}")
-
-    def _numbered(self, kind: str, stages: Sequence[tuple[int, Stage]]) -> Any:
-        orders = ", ".join(f"({literal(str(stage.rows))}, {order})" for order, stage in stages) or "('', 0)"
-        return self._view(
-            f"numbered_{kind}",
-            "SELECT rows.* EXCLUDE (filename, file_row_number), file_order::BIGINT AS file_order, "
-            f"file_row_number::BIGINT AS row FROM {_scan(kind, stages, numbered=True)} AS rows "
-            f"JOIN (VALUES {orders}) AS files(path, file_order) ON rows.filename = files.path",
-        )
-
-    def _view(self, name: str, select: str) -> Any:
-        self.backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {select}")
-        return self.backend.table(name)
-
-    def _keep(self, name: str, expression: Any) -> Any:
-        """The expression's rows, computed once."""
-        return self.backend.create_table(f"kept_{name}", expression, temp=True)
+    def _without(self, rows: Any) -> Any:
+        """`rows` without what was left out so far."""
+        places = self.left_out["events"].places()
+        return rows.anti_join(self.engine.table(places), list(steps.PLACE)) if len(places) else rows
 
     def _write(self, name: str, expression: Any) -> None:
-        """Cast to the table's types where Ibis believes them and DuckDB does not (a whole-number literal
-        is 32 bits there, a sum 128), and write; the order of the rows is kept."""
-        view = self.backend.create_view(f"out_{name}", expression)
-        cells = ", ".join(
-            f"CAST({identifier(field.name)} AS {_sql_type(field.type)}) AS {identifier(field.name)}"
-            for field in SCHEMAS[name]
-        )
-        self.backend.raw_sql(
-            f"COPY (SELECT {cells} FROM {identifier(view.get_name())}) "
-            f"TO {literal(str(self.part / f'{name}.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
-        )
-
-    def _leave_out(self, rows: Any, reason: str) -> None:
-        found = rows.select("file_order", "row", reason=ibis.literal(reason)).to_pyarrow()
-        if len(found):
-            self.left_out.append(found.cast(_LEFT_OUT))
-
-    def _without(self, numbered: Any) -> Any:
-        """`numbered` without what was left out so far."""
-        if not self.left_out:
-            return numbered
-        gone = ibis.memtable(pa.concat_tables(self.left_out).select(["file_order", "row"]))
-        return numbered.anti_join(gone, ["file_order", "row"])
+        self.engine.write(self.part / f"{name}.parquet", expression, SCHEMAS[name])
 
     def _rejects(self) -> tuple[FileCount, ...]:
-        """Write rejects.parquet and count every file."""
-        merged = pa.concat_tables([_LEFT_OUT.empty_table(), *self.left_out])
-        order, row = merged["file_order"].to_numpy(), merged["row"].to_numpy()
-        reason = np.array(merged["reason"].to_pylist(), dtype=object)
-        extra: dict[int, Counter[str]] = defaultdict(Counter)
+        """Write rejects.parquet, file by file, and count every file."""
+        merged = {
+            stage.folder: (left_out, number, counts)
+            for left_out in self.left_out.values()
+            for number, (stage, counts) in enumerate(zip(left_out.stages, left_out.counts(), strict=True))
+        }
+        files = []
         with pq.ParquetWriter(self.part / "rejects.parquet", REJECTS, compression="zstd") as writer:
-            for number, stage in enumerate(self.stages):
+            for stage in self.stages:
                 writer.write_table(pq.read_table(stage.rejects, schema=REJECTS))
-                mine = np.flatnonzero(order == number)
-                if len(mine):
-                    extra[number] = Counter(reason[mine].tolist())
-                    writer.write_table(_left_out_rows(stage, row[mine], reason[mine]))
-        return tuple(_count(stage, extra[number]) for number, stage in enumerate(self.stages))
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_map(kind):
-        return "MAP(VARCHAR, VARCHAR)"
-    if pa.types.is_list(kind):
-        return "VARCHAR[]"
-    return _SQL_TYPES[kind]
-
-
-def _scan(kind: str, stages: Sequence[tuple[int, Stage]], *, numbered: bool = False) -> str:
-    extra = ", filename = true, file_row_number = true" if numbered else ""
-    if not stages:
-        return _nothing(kind)
-    paths = ", ".join(literal(str(stage.rows)) for _, stage in stages)
-    return f"read_parquet([{paths}]{extra})"
-
-
-def _nothing(kind: str) -> str:
-    """No row of the staged columns: DuckDB reads no empty list of files."""
-    types = {"string": "VARCHAR", "float64": "DOUBLE", "int64": "BIGINT", "int32": "INTEGER"}
-    types |= {"int8": "TINYINT", "boolean": "BOOLEAN", "array<string>": "VARCHAR[]"}
-    columns = STAGED if kind == "events" else STAGED_ITEMS
-    cells = [f"NULL::{types[dtype]} AS {identifier(name)}" for name, dtype in columns.items()]
-    cells += ["NULL::VARCHAR AS filename", "NULL::BIGINT AS file_row_number"]
-    return f"(SELECT {', '.join(cells)} WHERE false)"
-
-
-def _left_out_rows(stage: Stage, row: np.ndarray, reason: np.ndarray) -> pa.Table:
-    lines = stage.lines(row)
-    ordered = np.argsort(lines, kind="stable")
-    count = len(row)
-    reasons = reason[ordered].tolist()
-    return pa.table(
-        {
-            "platform": [stage.file.platform] * count,
-            "source": [stage.file.kind] * count,
-            "file": [stage.file.name] * count,
-            "row": lines[ordered],
-            "verdict": [_verdict(code) for code in reasons],
-            "reason": reasons,
-            "detail": pa.nulls(count, pa.string()),
-            "raw": pa.nulls(count, pa.string()),
-        },
-        schema=REJECTS,
-    )
-
-
-def _verdict(reason: str) -> str:
-    return "duplicate" if reason in DUPLICATES else "set aside" if reason in SET_ASIDE else "rejected"
-
-
-def _count(stage: Stage, extra: Counter[str]) -> FileCount:
-    reasons = Counter(stage.reasons) + extra
-    return FileCount(
-        platform=stage.file.platform,
-        source=stage.file.kind,
-        file=stage.file.name,
-        read=stage.read,
-        kept=stage.read - sum(reasons.values()),
-        reasons=dict(sorted(reasons.items())),
-        reused=stage.reused,
-    )
+                counts: Counter[str] = Counter()
+                if stage.folder in merged:
+                    left_out, number, counts = merged[stage.folder]
+                    writer.write_table(left_out.rejects(number, duplicates=self.config.raw_duplicates))
+                files.append(count_file(stage, counts))
+        return tuple(files)

@@ -37,7 +37,7 @@ from recall.sources.rejected import raw_lines, raw_rows
 from recall.store.tombstones import Tombstones
 from recall.tables import REJECTS
 
-VERSION = 1
+VERSION = 2
 """Raised when staged rows change their meaning, so that old stages are not reused."""
 
 
@@ -76,9 +76,13 @@ class Stage:
 
     def lines(self, rows: np.ndarray) -> np.ndarray:
         """int64: line of each row (from 0); where the source has no lines, the row's number from 1."""
+        return self.spans(rows)[0]
+
+    def spans(self, rows: np.ndarray) -> np.ndarray:
+        """int64 [2, rows]: first and last line of each row."""
         if self.offset is not None:
-            return rows.astype(np.int64) + self.offset
-        found: np.ndarray = np.load(self.folder / "lines.npy", mmap_mode="r")[0][rows]
+            return np.tile(rows.astype(np.int64) + self.offset, (2, 1))
+        found: np.ndarray = np.load(self.folder / "lines.npy", mmap_mode="r")[:, rows]
         return found
 
 
