@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from api.scenario_config import ExperimentConfig, ScenarioConfig
 from api.secret_files import read_secret_files
 from api.security import SecurityConfig
 from recall.config import MergeConfig, PlatformConfig, check_platform_names
@@ -86,6 +87,8 @@ class Settings(BaseSettings):
     reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()
     security: SecurityConfig = SecurityConfig()
+    scenarios: dict[str, ScenarioConfig] = {}
+    experiments: dict[str, ExperimentConfig] = {}
     traces: TracesConfig = TracesConfig()
 
     _root: Path = PrivateAttr(default_factory=Path.cwd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,13 @@ class Candidates:
     def open(cls, artefact: Artefact, config: RecallConfig, weights_folder: Path) -> Candidates:
         """With the fitted weights of Workspace.weights, or the defaults where nothing was fitted."""
         return cls(artefact, config, Weights.load(weights_folder))
+
+    def with_rules(self, config: RecallConfig) -> Candidates:
+        """The same artefact and blend under other rules."""
+        other = copy(self)
+        other._config = config
+        other._blocked = other._known(config.block)
+        return other
 
     def candidates(self, query: Query) -> CandidateList:
         """At most `query.n`; fewer only where no more are allowed. An unknown platform lists nothing."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from recall.recall_config import RecallConfig
 from recall.types import Because, CandidateList, History, Item, Query
 
 
@@ -56,6 +57,9 @@ class Recall(Protocol):
 
     def explain(self, query: Query, items: Sequence[str]) -> list[Because]:
         """For each item the source that carries it most, with the history events behind it."""
+
+    def with_rules(self, config: RecallConfig) -> Recall:
+        """The same under other rules."""
 
     def similar(self, item: str, *, platform: str | None = None, n: int = 20) -> list[tuple[str, float]]:
         """Items that go with this one, best first, with scores; none for an item that was not trained."""
