@@ -13,7 +13,7 @@ from statistics import fmean
 
 import numpy as np
 
-from evals.agreement import kendall, mean_agreement
+from evals.agreement import PERSISTENCE, kendall, mean_agreement
 from evals.fit.validation import Question
 from evals.intervals import Interval, bootstrap
 from evals.probes.asking import Asker, Shown, pool
@@ -54,7 +54,7 @@ async def probe_position(
         target = next(place for place, one in enumerate(candidates) if one.item == question.target)
         targets[question.person] = target
         for number, order in enumerate(spread(n, target, orders, Random(f"{seed} {question.person}"))):
-            found = await ask(f"order {number}", question, candidates, order)
+            found = await ask(f"order {number + 1} of {orders}", question, candidates, order)
             answers.setdefault(question.person, []).append(found)
     return summarise(
         answers,
@@ -115,8 +115,7 @@ def summarise(
     )
 
 
-def chance_overlap(n: int, draws: int = 400) -> float:
-    """Mean rank-biased overlap of random orders of n items."""
-    random = Random(n)
-    pairs = [(random.sample(range(n), n), random.sample(range(n), n)) for _ in range(draws)]
-    return fmean(mean_agreement(pair)[1] for pair in pairs)
+def chance_overlap(n: int) -> float:
+    """Expected rank-biased overlap of two random orders of n items: at depth d they share d²/n."""
+    p = PERSISTENCE
+    return p**n + (1 - p) / p * sum(d / n * p**d for d in range(1, n + 1))
