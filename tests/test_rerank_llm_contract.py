@@ -2,74 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_openai import ChatOpenAI
 
-from recall.errors import DataError, ModelError, NotFound
+from recall.errors import ConfigError, DataError, ModelError, NotFound
+from rerank.integrations.langchain_model import LangChainModel
+from rerank.llm import LLMConfig, make_model
 from rerank.llm.config import EndpointConfig
 from rerank.llm.openai import OpenAIModel
-from rerank.llm.scripted import ScriptedModel
+from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.llm.weights import KNOWN, find_weights, pull
 from rerank.types import Cause, ChatModel, Deadline, Message, Sampling
+from tests.engine_contract import ASK, Contract, MethodContract
 from tests.fault_server import fault_server
 
-ASK = (Message("system", "You order things."), Message("user", "Order A and B."))
-SCHEMA = {
-    "type": "object",
-    "properties": {"order": {"type": "array", "items": {"type": "string", "enum": ["A", "B"]}}},
-    "required": ["order"],
-    "additionalProperties": False,
-}
+
+def answer(asked: Asked) -> str:
+    if asked.schema is None:
+        return "words"
+    fields = asked.schema["properties"]
+    if "order" in fields:
+        return json.dumps({"order": fields["order"]["items"]["enum"][::-1]})
+    return json.dumps({"reasons": [{"item": "A", "cites": ["h1"], "text": "You rated Alien 5 of 5."}]})
 
 
-class Contract:
-    """Subclasses give `model`."""
-
-    async def test_a_reply_has_text_model_and_usage(self, model: ChatModel) -> None:
-        reply = await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(20))
-        assert reply.text and reply.model and reply.usage.prompt > 0 and reply.usage.completion > 0
-
-    async def test_a_schema_is_followed(self, model: ChatModel) -> None:
-        reply = await model.chat(ASK, sampling=Sampling(80), deadline=Deadline.after(20), schema=SCHEMA)
-        assert set(json.loads(reply.text)["order"]) <= {"A", "B"}
-
-    async def test_labels_have_log_probabilities_and_nothing_else_has(self, model: ChatModel) -> None:
-        results = await model.label_scores([ASK, ASK[1:]], labels=["A", "B"], deadline=Deadline.after(20))
-        assert len(results) == 2
-        for scores in results:
-            assert set(scores.logprobs) == {"A", "B"}
-            assert all(value < 0 for value in scores.logprobs.values())
-
-    async def test_no_prompts_give_no_scores(self, model: ChatModel) -> None:
-        assert await model.label_scores([], labels=["A"], deadline=Deadline.after(20)) == []
-
-    async def test_count_grows_with_the_text(self, model: ChatModel) -> None:
-        longer = (*ASK, Message("user", "and then put C, D and E behind them, please"))
-        assert 0 < await model.count(ASK) < await model.count(longer)
-
-    async def test_a_deadline_that_has_passed_is_an_error_with_its_cause(self, model: ChatModel) -> None:
-        with pytest.raises(ModelError) as failure:
-            await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(0))
-        assert failure.value.cause == Cause.DEADLINE
-
-    async def test_cancelled_calls_leave_the_next_one_as_it_was(self, model: ChatModel) -> None:
-        task = asyncio.create_task(model.chat(ASK, sampling=Sampling(50), deadline=Deadline.after(20)))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert (await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(20))).text
+def scores(asked: Asked) -> dict[str, float]:
+    """Some taste that depends on the question alone."""
+    text = "".join(message.content for message in asked.messages)
+    return {
+        label: -1 - hashlib.sha256((text + label).encode()).digest()[0] / 64 for label in asked.labels or ()
+    }
 
 
-class TestScripted(Contract):
+class TestScripted(Contract, MethodContract):
     @pytest.fixture
     async def model(self) -> ChatModel:
-        return ScriptedModel(
-            lambda asked: '{"order": ["B", "A"]}' if asked.schema else "words",
-            lambda asked: {"A": -1, "B": -2, "C": -3},
-        )
+        return ScriptedModel(answer, scores)
 
 
 class TestEndpoint(Contract):
@@ -81,7 +56,30 @@ class TestEndpoint(Contract):
             await made.aclose()
 
 
-class TestEmbedded(Contract):
+class TestLangChain(Contract):
+    @pytest.fixture
+    async def model(self) -> AsyncIterator[ChatModel]:
+        async with fault_server() as server:
+            yield LangChainModel(ChatOpenAI(model="local-words", base_url=server.url, api_key="none"))
+
+    async def test_it_is_probed_like_an_endpoint(self, model: ChatModel) -> None:
+        found = await model.capabilities(Deadline.after(20))
+        assert (found.json_schema, found.logprobs, found.top_logprobs) == (True, True, 4)
+
+
+class TestLangChainByName(Contract):
+    """As whyrec.toml names it."""
+
+    @pytest.fixture
+    async def model(self) -> AsyncIterator[ChatModel]:
+        async with fault_server() as server:
+            config = {"engine": "langchain", "model": "openai:local-words", "base_url": server.url}
+            made = make_model(LLMConfig.model_validate({**config, "api_key": "none"}), {})
+            assert made is not None
+            yield made
+
+
+class TestEmbedded(Contract, MethodContract):
     @pytest.fixture
     async def model(self, embedded: ChatModel) -> ChatModel:
         await embedded.capabilities(Deadline.after(60))
@@ -128,3 +126,50 @@ def test_a_wrong_checksum_is_refused(tmp_path) -> None:
 
 def test_the_default_model_is_known() -> None:
     assert "smollm2-135m-instruct" in KNOWN
+
+
+class Thinker(BaseChatModel):
+    """A chat model of another provider: no field of OpenAI's, thoughts in blocks of their own."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "thinker"
+
+    def _generate(self, messages: list[BaseMessage], stop=None, run_manager=None, **kwargs) -> ChatResult:
+        blocks = [{"type": "reasoning", "reasoning": "B is better"}, {"type": "text", "text": "B, then A"}]
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=blocks))])
+
+
+async def test_thoughts_of_a_langchain_model_are_no_part_of_its_answer() -> None:
+    reply = await LangChainModel(Thinker()).chat(ASK, sampling=Sampling(8), deadline=Deadline.after(5))
+    assert reply.text == "B, then A"
+
+
+async def test_a_langchain_model_without_schemas_and_log_probabilities_says_so() -> None:
+    model = LangChainModel(Thinker())
+    found = await model.capabilities(Deadline.after(5))
+    assert (found.json_schema, found.logprobs) == (False, False)
+    with pytest.raises(ModelError) as failure:
+        await model.label_scores([ASK], labels=["A"], deadline=Deadline.after(5))
+    assert failure.value.cause == Cause.UNSUPPORTED
+
+
+@pytest.mark.parametrize("fault", ["hang", "429", "500", "html", "null", "not-json", "no-choices", "reset"])
+async def test_what_goes_wrong_below_langchain_has_our_cause(fault: str) -> None:
+    async with fault_server() as server:
+        server.fault = fault
+        chat = ChatOpenAI(model="local-words", base_url=server.url, api_key="none", max_retries=0)
+        with pytest.raises(ModelError) as failure:
+            await LangChainModel(chat).chat(ASK, sampling=Sampling(8), deadline=Deadline.after(1))
+        assert failure.value.cause in set(Cause)
+
+
+def test_a_langchain_provider_that_is_not_installed_is_named_with_its_remedy() -> None:
+    config = LLMConfig(engine="langchain", model="anthropic:some-model")
+    with pytest.raises(ConfigError, match="langchain-anthropic"):
+        make_model(config, {})
+
+
+def test_vllm_in_an_environment_without_it_names_the_remedy() -> None:
+    with pytest.raises(ConfigError, match="whyrec llm environment"):
+        make_model(LLMConfig(engine="vllm"), {})

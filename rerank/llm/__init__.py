@@ -31,9 +31,23 @@ def _embedded(config: LLMConfig) -> ChatModel:
     return EmbeddedModel(find_weights(config.weights), context=config.context, kv_cache_gb=config.kv_cache_gb)
 
 
+def _vllm(config: LLMConfig) -> ChatModel:
+    from rerank.llm.vllm import VLLMModel
+
+    return VLLMModel(config.weights, context=config.context, kv_cache_gb=config.kv_cache_gb)
+
+
+def _langchain(config: LLMConfig) -> ChatModel:
+    from rerank.integrations.langchain_model import configured
+
+    return configured(config)
+
+
 ENGINES: Mapping[str, Callable[[LLMConfig], ChatModel]] = {
     "openai": _openai,
     "embedded": _embedded,
+    "vllm": _vllm,
+    "langchain": _langchain,
 }
 """How each engine is made. Its library is imported on use."""
 

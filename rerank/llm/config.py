@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-EngineName = Literal["auto", "openai", "embedded", "none"]
+EngineName = Literal["auto", "openai", "embedded", "vllm", "langchain", "none"]
 
 
 class EndpointConfig(BaseModel):
@@ -49,11 +49,17 @@ class LLMConfig(EndpointConfig):
     """[llm]: the engine, its first endpoint, and those behind it."""
 
     engine: EngineName = "auto"
-    """auto: `openai` where an endpoint or a key is configured, else `embedded`; none: recall order only."""
+    """auto: `openai` where an endpoint or a key is configured, else `embedded`; none: recall order only.
+    vllm: vLLM in this process, for offline batches; langchain: `model` as LangChain's init_chat_model takes
+    it, such as "anthropic:NAME"."""
     weights: str = "smollm2-135m-instruct"
-    """For `embedded`: a name that `whyrec llm pull` knows, or a GGUF file."""
+    """For `embedded` and `vllm`: a name that `whyrec llm pull` knows, or a GGUF file; `vllm` also takes a
+    model's folder or a hub's ORGANISATION/NAME."""
     kv_cache_gb: int = Field(1, ge=1, le=256)
-    """For `embedded`: memory for prompts' keys and values, shared prefixes included."""
+    """For `embedded` and `vllm`: memory for prompts' keys and values, shared prefixes included."""
+    tracing: bool = False
+    """For `langchain`: whether its tracing (LangSmith) may see prompts and answers, where the environment
+    turns it on."""
     fallbacks: tuple[EndpointConfig, ...] = ()
     """Endpoints that are asked in order when the first one fails or its breaker is open."""
     breaker_failures: int = Field(5, ge=1, le=1000)
@@ -70,8 +76,11 @@ class LLMConfig(EndpointConfig):
 def with_environment(config: LLMConfig, environment: Mapping[str, str]) -> LLMConfig:
     """`config` with OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL over it; empty variables count as unset.
 
-    A WHYREC_LLM__ variable is more precise than they are, and stays.
+    A WHYREC_LLM__ variable is more precise than they are, and stays. With engine 'langchain' they are left to
+    the provider's own package, which may not be OpenAI's.
     """
+    if config.engine == "langchain":
+        return config
     given = {
         key: environment[f"OPENAI_{key.upper()}"]
         for key in ("base_url", "api_key", "model")

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from recall.errors import ModelError
-from rerank.types import Capabilities, Cause, Deadline, Message, Sampling
+from rerank.types import Capabilities, Cause, ChatModel, Deadline, Message, Sampling
 
 if TYPE_CHECKING:
     from rerank.llm.openai import OpenAIModel
 
-_QUESTION = (Message("user", "What is the capital of France? Answer in one word."),)
+QUESTION = (Message("user", "What is the capital of France? Answer in one word."),)
 _SCHEMA = {
     "type": "object",
     "properties": {"colour": {"type": "string", "enum": ["teal", "ochre"]}},
@@ -36,7 +36,7 @@ async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities
         served = ", ".join(each["id"] for each in listed[:8])
         raise ModelError(f"{model.address} does not serve {name!r}; it serves {served}", Cause.BAD_REQUEST)
     length = row.get("max_model_len")
-    schema = await _enforces_schema(model, deadline)
+    schema = await enforces_schema(model, deadline)
     top = await _alternatives(model, deadline)
     return Capabilities(
         name,
@@ -44,14 +44,15 @@ async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities
         json_schema=schema,
         logprobs=top > 0,
         top_logprobs=top,
-        tokenizer=await model.tokenize(_QUESTION, deadline) is not None,
+        tokenizer=await model.tokenize(QUESTION, deadline) is not None,
         masks=top > 0 and await _masks(model, deadline),
     )
 
 
-async def _enforces_schema(model: OpenAIModel, deadline: Deadline) -> bool:
+async def enforces_schema(model: ChatModel, deadline: Deadline) -> bool:
+    """Whether an answer that nobody would give freely comes where a schema asks for it."""
     try:
-        reply = await model.chat(_QUESTION, sampling=Sampling(64), deadline=deadline, schema=_SCHEMA)
+        reply = await model.chat(QUESTION, sampling=Sampling(64), deadline=deadline, schema=_SCHEMA)
         value = json.loads(reply.text)
     except ModelError as error:
         if error.cause in _PASSING:
@@ -65,7 +66,7 @@ async def _enforces_schema(model: OpenAIModel, deadline: Deadline) -> bool:
 async def _alternatives(model: OpenAIModel, deadline: Deadline) -> int:
     """How many alternatives come back for one token; 0 where none do."""
     try:
-        return await model.alternatives(_QUESTION, deadline)
+        return await model.alternatives(QUESTION, deadline)
     except ModelError as error:
         if error.cause in _PASSING:
             return 0
@@ -74,7 +75,7 @@ async def _alternatives(model: OpenAIModel, deadline: Deadline) -> int:
 
 async def _masks(model: OpenAIModel, deadline: Deadline) -> bool:
     try:
-        return await model.masks(_QUESTION, ("J", "Q"), deadline)
+        return await model.masks(QUESTION, ("J", "Q"), deadline)
     except ModelError as error:
         if error.cause in _PASSING:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ValidationError
 
@@ -82,13 +82,19 @@ def read_first_token(raw: bytes, labels: Sequence[str], *, asked: str, seconds: 
             f"{asked}: the endpoint gives no log-probabilities; use the listwise method", Cause.UNSUPPORTED
         )
     tokens = positions[0].top_logprobs or [positions[0]]
+    found = label_logprobs([(token.token, token.logprob) for token in tokens], labels)
+    return LabelScores(found, completion.model or asked, _usage(completion.usage), seconds)
+
+
+def label_logprobs(tokens: Iterable[tuple[str, float]], labels: Sequence[str]) -> dict[str, float]:
+    """Log-probability of each label that is among the tokens, blanks around it aside."""
     wanted = set(labels)
     found: dict[str, float] = {}
-    for token in tokens:
-        label = token.token.strip(" \t\n\u0120\u2581")
-        if label in wanted and math.isfinite(token.logprob) and token.logprob > NEVER:
-            found[label] = _log_sum(found.get(label, -math.inf), token.logprob)
-    return LabelScores(found, completion.model or asked, _usage(completion.usage), seconds)
+    for token, logprob in tokens:
+        label = token.strip(" \t\n\u0120\u2581")
+        if label in wanted and math.isfinite(logprob) and logprob > NEVER:
+            found[label] = _log_sum(found.get(label, -math.inf), logprob)
+    return found
 
 
 def count_alternatives(raw: bytes) -> int:

@@ -1,0 +1,1 @@
+"""whyrec inside other frameworks' applications, and their models inside whyrec."""
