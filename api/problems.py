@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.people import Unusable
 from api.schemas import Problem
 from recall.errors import (
     ArtefactError,
@@ -30,6 +31,7 @@ from recall.errors import (
 
 STATUSES: dict[type[WhyrecError], int] = {
     NotFound: 404,
+    Unusable: 422,
     ConfigError: 500,
     DataError: 500,
     TooManyRejects: 500,
@@ -40,6 +42,8 @@ STATUSES: dict[type[WhyrecError], int] = {
     WhyrecError: 500,
 }
 """Status of each error class; a test checks that none is missing."""
+
+_FAILED = "The service failed; its log says why, under the request id."
 
 log = logging.getLogger("whyrec.http")
 
@@ -73,14 +77,7 @@ def problem(
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    title = HTTPStatus(status).phrase
-    body: dict[str, Any] = {
-        "type": f"urn:whyrec:{kind or title.lower().replace(' ', '-')}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "request_id": request.scope.get("request_id", ""),
-    }
+    body = _body(request, status, detail, kind=kind)
     if errors is not None:
         body["errors"] = errors
     # ASCII JSON carries any text, lone surrogates and control characters included.
@@ -89,17 +86,40 @@ def problem(
     )
 
 
-async def _own(request: Request, error: Exception) -> Response:
+def body_of(request: Request, error: Exception) -> dict[str, Any]:
+    """The problem of an error that came after the answer had begun."""
+    if isinstance(error, WhyrecError):
+        return _body(request, *_told(error))
+    return _body(request, 500, _FAILED)
+
+
+def _body(request: Request, status: int, detail: str, kind: str | None = None) -> dict[str, Any]:
+    title = HTTPStatus(status).phrase
+    return {
+        "type": f"urn:whyrec:{kind or title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request.scope.get("request_id", ""),
+    }
+
+
+def _told(error: WhyrecError) -> tuple[int, str, str]:
+    """Status, detail and kind. What is ours to mend names no files and hosts: those go to the log."""
     kind = type(error)
     status = next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
     if status < 500:
-        return problem(request, status, str(error), kind=name)
-    # Ours to mend, not the caller's: files and hosts go to the log, not out.
-    log.error("request %s: %s: %s", request.scope.get("request_id"), kind.__name__, error)
-    return problem(
-        request, status, "The service can't answer now; its log says why, under the request id.", kind=name
-    )
+        return status, str(error), name
+    return status, "The service can't answer now; its log says why, under the request id.", name
+
+
+async def _own(request: Request, error: Exception) -> Response:
+    assert isinstance(error, WhyrecError)
+    status, detail, kind = _told(error)
+    if status >= 500:
+        log.error("request %s: %s: %s", request.scope.get("request_id"), type(error).__name__, error)
+    return problem(request, status, detail, kind=kind)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -126,4 +146,4 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     # Starlette raises the error again after this answer, so the server logs its traceback.
     log.error("request %s: %s", request.scope.get("request_id"), type(error).__name__)
-    return problem(request, 500, "The service failed; its log says why, under the request id.")
+    return problem(request, 500, _FAILED)

@@ -35,12 +35,13 @@ def bench(
     from recall.errors import NotFound
     from recall.workspace import Workspace
 
-    if name not in BENCHES:
-        raise NotFound(f"no bench {name!r}; have {', '.join(BENCHES)}")
+    benches = {**BENCHES, "api": "api.bench"}
+    if name not in benches:
+        raise NotFound(f"no bench {name!r}; have {', '.join(benches)}")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     workspace = Workspace(load_settings(config, required=False).workspace)
     notes = console(stderr=True)
-    figures = import_module(BENCHES[name]).run(
+    figures = import_module(benches[name]).run(
         quick=quick, cache=cache or home / "whyrec" / "bench", workspace=workspace, progress=notes.print
     )
     if json:
