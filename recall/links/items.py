@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from recall.links.clusters import Clusters, Edge, best_edges, labels, links_table
 from recall.links.config import LinksConfig
+from recall.links.contained import contained_titles
 from recall.links.ledger import Decision, Ledger, Node, ordered
-from recall.links.match import Record, contained_titles, record, same_ids, same_titles, similar_titles
+from recall.links.match import near_titles, same_ids, same_titles
+from recall.links.records import Agreement, Record, record
+from recall.links.similar import similar_titles
 
 _COLUMNS = ("title", "year", "creators", "categories", "external_ids")
 
@@ -80,9 +83,10 @@ def match_items(
     clusters = Clusters(len(nodes), apart, alone)
     taken = [edge for edge in manual if clusters.join(edge.one, edge.other)]
     clusters.allow = lambda left, right: _may_join(left, right, records, trusted)
+    agreement = Agreement.of(records)
     edges = same_ids(records)
     if config.items:
-        edges += same_titles(records, config)
+        edges += same_titles(records, agreement)
     doubts: list[Doubt] = []
     judged: list[Decision] = []
 
@@ -107,8 +111,9 @@ def match_items(
 
     take(edges)
     if config.items:
-        take(similar_titles(records, _platforms(clusters, records), config))
-        take(contained_titles(records, _platforms(clusters, records)))
+        take(near_titles(records, clusters, agreement, config))
+        take(contained_titles(records, _platforms(clusters, records), agreement, config))
+        take(similar_titles(records, _platforms(clusters, records), agreement, config))
     named = listings.select(["platform", "listing", "first_seen"]).rename_columns(
         ["platform", "key", "since"]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recall.links.ledger import Node
-from recall.links.match import Record
+from recall.links.records import Record
 
 
 class ScriptedJudge:
