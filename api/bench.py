@@ -225,7 +225,7 @@ async def _serve(config: Path, mode: str, listener: Any) -> None:
     from api.logs import configure_logs
     from api.migrations import upgrade
     from api.scenarios import Scenarios
-from api.service import Service
+    from api.service import Service
     from api.settings import load_settings
     from recall.store import open_store
     from rerank.assembly import assemble

@@ -45,6 +45,9 @@ STATUSES: dict[type[WhyrecError], int] = {
 
 _FAILED = "The service failed; its log says why, under the request id."
 
+RETRY_SECONDS = 5
+"""After a 503, callers are told to wait this long."""
+
 log = logging.getLogger("whyrec.http")
 
 
@@ -119,7 +122,8 @@ async def _own(request: Request, error: Exception) -> Response:
     status, detail, kind = _told(error)
     if status >= 500:
         log.error("request %s: %s: %s", request.scope.get("request_id"), type(error).__name__, error)
-    return problem(request, status, detail, kind=kind)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    return problem(request, status, detail, kind=kind, headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
