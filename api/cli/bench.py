@@ -21,8 +21,11 @@ def bench(
         Path | None,
         typer.Option("--cache", help="Keep costly inputs here.  [default: ~/.cache/whyrec/bench]"),
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1000, help="Of merge: rows in all.  [default: 10000000]")
+    ] = None,
 ) -> None:
-    """Measure one part against its peers in one run, one thread each.
+    """Measure one part against its peers in one run, one thread each (merge: two).
 
     Example: whyrec bench recall
     """
@@ -32,7 +35,7 @@ def bench(
     from api.cli.output import console, print_json
     from api.settings import load_settings
     from evals.bench import BENCHES
-    from recall.errors import NotFound
+    from recall.errors import ConfigError, NotFound
     from recall.workspace import Workspace
 
     benches = {**BENCHES, "api": "api.bench"}
@@ -41,8 +44,12 @@ def bench(
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     workspace = Workspace(load_settings(config, required=False).workspace)
     notes = console(stderr=True)
+    if rows is not None and name != "merge":
+        raise ConfigError(f"--rows belongs to the merge bench; leave it out of {name!r}")
+    sized = {} if rows is None else {"rows": rows}
+    cache = cache or home / "whyrec" / "bench"
     figures = import_module(benches[name]).run(
-        quick=quick, cache=cache or home / "whyrec" / "bench", workspace=workspace, progress=notes.print
+        quick=quick, cache=cache, workspace=workspace, progress=notes.print, **sized
     )
     if json:
         print_json(figures)

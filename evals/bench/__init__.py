@@ -9,6 +9,7 @@ from __future__ import annotations
 BENCHES: dict[str, str] = {
     "recall": "evals.bench.recall",
     "rank": "evals.bench.rank",
+    "merge": "evals.bench.merge",
     "metrics": "evals.bench.metrics",
 }
 """Name → module."""
