@@ -7,30 +7,25 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recall.artefact import write_artefact
+from recall.aside import Progress
 from recall.attributes import GROUP, attributes
 from recall.dataset import Dataset
-from recall.errors import ArtefactError, WhyrecError
+from recall.errors import ArtefactError
 from recall.factorize import fit_als
 from recall.generations import Generations
 from recall.recallers import RECALLERS
 from recall.train_config import TrainConfig
 from recall.workspace import Workspace
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progress: Progress) -> str:
@@ -85,26 +80,9 @@ def training_lock(models: Generations, *, wait_for_it: bool) -> Iterator[None]:
         yield
 
 
-def work(pipe: Connection, folder: Path, build: Path, config: TrainConfig, wait_for_it: bool) -> None:
-    """Entry of the process. Sends ("progress", …) tuples, then ("done", name) or ("error", kind, text)."""
-    _end_with_parent()
+def work(folder: Path, build: Path, config: TrainConfig, wait_for_it: bool, progress: Progress) -> str:
+    """Train in this process, which is one of its own; the artefact's name."""
     workspace = Workspace(folder)
-    try:
-        with training_lock(workspace.models, wait_for_it=wait_for_it):
-            workspace.models.sweep()
-            name = fit_artefact(workspace, build, config, lambda *step: pipe.send(("progress", *step)))
-        pipe.send(("done", name))
-    except WhyrecError as error:
-        pipe.send(("error", type(error).__name__, str(error)))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    with training_lock(workspace.models, wait_for_it=wait_for_it):
+        workspace.models.sweep()
+        return fit_artefact(workspace, build, config, progress)

@@ -84,6 +84,10 @@ class Weights(BaseModel):
         return self.segments.get(segment(query), self.default) if self.segments else self.default
 
 
+SEGMENTS = tuple(f"{length}{new}" for new in ("", " new") for length in ("0", "1-4", "5-19", "20+"))
+"""Every name that `segment` may give."""
+
+
 def segment(query: RowQuery) -> str:
     """History length in liked items (0, 1-4, 5-19, 20+) and whether the person is new to the platform."""
     count = len(query.liked()[1])

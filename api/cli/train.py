@@ -72,27 +72,15 @@ def train(
 def _tune(
     workspace: Workspace, config: TrainConfig, seconds: float, show: Callable[[str, int, int], None]
 ) -> Tuned:
-    import time
-
-    from evals.fit.tune import Trial
-    from evals.fit.tune import tune as look
-    from recall.dataset import Dataset
+    from evals.fit.tune import work
+    from recall.aside import aside
     from recall.errors import NotFound
 
     try:
         build = workspace.builds.current()
     except NotFound as error:
         raise NotFound(f"{error}; run `whyrec ingest` first") from error
-    started = time.monotonic()
-    best = 0.0
-
-    def count(trial: Trial) -> None:
-        nonlocal best
-        best = max(best, trial.ndcg)
-        show(f"tuning, NDCG@10 {best:.4f}", int(time.monotonic() - started), int(seconds))
-
-    show("tuning", 0, int(seconds))
-    tuned = look(Dataset.load(build), config, seconds=seconds, seed=config.seed, progress=count)
+    tuned = aside(work, build, config, seconds, config.seed, progress=show, what="the tuning process")
     tuned.save(workspace.weights)
     return tuned
 

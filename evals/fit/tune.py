@@ -105,6 +105,21 @@ def tune(
     return Tuned(config.model_copy(update=chosen), best.half_life, len(split.persons), ordered)
 
 
+def work(
+    build: Path, config: TrainConfig, seconds: float, seed: int, progress: Callable[[str, int, int], None]
+) -> Tuned:
+    """`tune` on a build, for recall.aside; progress counts seconds and tells the best NDCG@10 so far."""
+    started, best = time.monotonic(), 0.0
+
+    def tell(trial: Trial) -> None:
+        nonlocal best
+        best = max(best, trial.ndcg)
+        progress(f"tuning, NDCG@10 {best:.4f}", int(time.monotonic() - started), int(seconds))
+
+    progress("tuning", 0, int(seconds))
+    return tune(Dataset.load(build), config, seconds=seconds, seed=seed, progress=tell)
+
+
 def _try(split: Split, config: TrainConfig, seed: int) -> list[Trial]:
     started = time.monotonic()
     arrays = fit_als(split.train, config)

@@ -1,0 +1,204 @@
+"""The recall blend fitted on validation people: one setting for each source, and weights by segment.
+
+Weights are found for everybody, then for people new to the asking platform and the others, then by history
+length; each is moved from the wider one's only as far as its people carry: n / (n + SHRINKAGE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evals.check import fit
+from evals.fit.heldout import HeldOut, validation
+from evals.fit.scored import Scored, score
+from evals.fit.weigh import Chosen, alone, quality, search
+from evals.intervals import bootstrap
+from evals.splits import hold_after, last_liked
+from recall.aside import Progress
+from recall.dataset import Dataset
+from recall.errors import DataError
+from recall.recallers.tuning import Tuning
+from recall.train_config import TrainConfig
+from recall.weights import SEGMENTS, Fit, Gain, Weights
+
+FEWEST = 20
+"""Questions below which nothing is fitted."""
+LEAST = 50
+"""Questions that a segment needs for weights of its own."""
+SHRINKAGE = 300.0
+FOLDS = 3
+LATE = 0.9
+"""Share of the events that a time split learns from."""
+CLEARLY = 0.02
+"""By so much, as a share, a search that begins at the best single source has to beat the one that begins at
+the weights set by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A choice for everybody, and one for each segment (all with the same columns)."""
+
+    default: Chosen
+    segments: Mapping[str, Chosen]
+    own: frozenset[str]
+    """Segments whose weights were looked for among their own people."""
+
+    def ndcg(self, scored: Scored, cases: np.ndarray) -> np.ndarray:
+        """float64[cases], each question with its segment's weights."""
+        found = np.zeros(len(cases))
+        names = scored.segments[cases]
+        for name in np.unique(names):
+            chosen = self.segments.get(str(name), self.default)
+            mine = np.flatnonzero(names == name)
+            found[mine] = scored.ndcg(chosen.of_columns(), cases[mine])
+        return found
+
+
+def fit_recall(
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    split: str,
+    moment: int | None = None,
+    people: int = 3000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Weights:
+    """Fit on questions held out of `dataset`, which must not hold what is tested on later.
+
+    `moment` and `seed` are those of `heldout.validation`; `split` says in words what that is. At most
+    `people` are asked. The gain is measured on people left out of the choice, in FOLDS turns.
+    DataError where too few can be asked.
+    """
+    tell = progress or (lambda step, done, all: None)
+    held = validation(dataset, moment=moment, seed=seed).sample(people, seed)
+    if len(held.persons) < FEWEST:
+        raise DataError(
+            f"build {dataset.build}: {len(held.persons)} people can be asked about what they liked next, at "
+            f"least {FEWEST} are needed to fit weights; leave the defaults as they are"
+        )
+    tell("training without what is held out", 0, 1)
+    scored = score(held, fit(held.train, config), progress=lambda *done: tell("asking every source", *done))
+    return weights_of(scored, held, config, split=split, seed=seed, progress=tell)
+
+
+LAST, TIME = "last", "time"
+SPLITS = {
+    LAST: "each person's last liked item but one, and newcomers to a platform; the last one is left out",
+    TIME: "each person's first like after 81 % of the events, and newcomers to a platform; what comes after "
+    "90 % is left out",
+}
+"""What may be held out to fit on, in words."""
+
+
+def work(build: Path, config: TrainConfig, split: str, people: int, seed: int, progress: Progress) -> Weights:
+    """`fit_recall` on a build, for recall.aside: what tests hold out stays out of all of it."""
+    progress("reading the build", 0, 1)
+    dataset = Dataset.load(build)
+    moment = None
+    if split == LAST:
+        dataset = last_liked(dataset, seed=seed).train
+    else:
+        dataset = hold_after(dataset, share_of_time(dataset, LATE), seed=seed).split(dataset).train
+        moment = share_of_time(dataset, LATE)
+    return fit_recall(
+        dataset, config, split=SPLITS[split], moment=moment, people=people, seed=seed, progress=progress
+    )
+
+
+def share_of_time(dataset: Dataset, share: float) -> int:
+    """The moment before which so much of the events happened."""
+    times = dataset.event_time
+    return int(np.quantile(times, share, method="lower")) if len(times) else 0
+
+
+def weights_of(
+    scored: Scored, held: HeldOut, config: TrainConfig, *, split: str, seed: int, progress: Progress
+) -> Weights:
+    """The weight file's content from recorded scores."""
+    cases = np.arange(len(scored))
+    fold = np.random.default_rng(seed).permutation(len(cases)) % FOLDS
+    ours = np.zeros(len(cases))
+    for number in range(FOLDS):
+        progress("weighing", number, FOLDS + 1)
+        rest = np.flatnonzero(fold == number)
+        ours[rest] = choose(scored, np.flatnonzero(fold != number)).ndcg(scored, rest)
+    progress("weighing", FOLDS, FOLDS + 1)
+    blend = choose(scored, cases)
+    theirs = scored.ndcg(by_hand(scored).of_columns(), cases)
+
+    def gain(mine: np.ndarray) -> Gain:
+        interval = bootstrap((ours - theirs)[mine], seed=seed)
+        return Gain(
+            people=len(mine),
+            ndcg=round(float(ours[mine].mean()), 5),
+            gain=round(interval.mean, 5),
+            low=round(interval.low, 5),
+            high=round(interval.high, 5),
+        )
+
+    settings = {
+        k: v for column in blend.default.columns.values() for k, v in scored.columns[column][1].items()
+    }
+    return Weights(
+        tuning=Tuning(**settings),
+        default=_rounded(blend.default),
+        segments={name: _rounded(chosen) for name, chosen in blend.segments.items()},
+        fit=Fit(
+            build=held.train.build,
+            split=split,
+            seed=seed,
+            train=config.model_dump(),
+            all=gain(cases),
+            segments={name: gain(np.flatnonzero(scored.segments == name)) for name in sorted(blend.own)},
+        ),
+    )
+
+
+def choose(scored: Scored, cases: np.ndarray) -> Blend:
+    """The best columns and weights for these questions."""
+    sources = list(dict.fromkeys(name for name, _ in scored.columns))
+    columns = alone(scored, cases, sources)
+    single = max(sources, key=lambda name: quality(scored, cases, {columns[name]: 1.0}))
+    starts = [by_hand(scored)]
+    starts.append(Chosen(columns, {name: 1.0 if name == single else 0.02 for name in sources}))
+    found = [search(scored, cases, start) for start in starts]
+    first, second = (quality(scored, cases, one.of_columns()) for one in found)
+    default = found[1] if second > first * (1 + CLEARLY) else found[0]
+    names = scored.segments[cases]
+    new = np.char.endswith(names, " new")
+    segments, own = {}, set()
+    for group in (False, True):
+        wide = _moved(scored, cases[new == group], default)
+        for name in SEGMENTS:
+            if name.endswith(" new") == group:
+                mine = cases[names == name]
+                segments[name] = _moved(scored, mine, wide)
+                if len(mine) >= LEAST:
+                    own.add(name)
+    return Blend(default, segments, frozenset(own))
+
+
+def by_hand(scored: Scored) -> Chosen:
+    """The settings and weights that count where nothing was fitted."""
+    tuning, weights = Tuning(), Weights().default
+    columns = {}
+    for at, (name, setting) in enumerate(scored.columns):
+        if all(getattr(tuning, key) == value for key, value in setting.items()):
+            columns[name] = at
+    return Chosen(columns, {name: weights.get(name, 0.0) for name in columns})
+
+
+def _moved(scored: Scored, cases: np.ndarray, wide: Chosen) -> Chosen:
+    if len(cases) < LEAST:
+        return wide
+    own = search(scored, cases, wide, settings=False)
+    return wide.moved(own.weights, len(cases) / (len(cases) + SHRINKAGE))
+
+
+def _rounded(chosen: Chosen) -> dict[str, float]:
+    return {name: round(weight, 4) for name, weight in chosen.weights.items()}
