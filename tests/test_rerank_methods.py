@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -14,8 +15,9 @@ from recall.types import Item
 from rerank.config import RankConfig
 from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.methods import METHODS, RankTask, check_needs
+from rerank.methods.priors import Priors
 from rerank.summary import EMPTY, Line, Summary
-from rerank.types import Capabilities, Cause, Deadline, Ranking
+from rerank.types import Capabilities, Cause, Deadline, Message, Ranking
 
 ASKING = [name for name in METHODS if name != "keep-order"]
 LONG = Summary(tuple(Line(f"h{n}", "x" * 100, keep=n) for n in range(1, 31)), "x" * 3000, 1000)
@@ -122,6 +124,87 @@ async def test_a_smaller_context_narrows_the_window_and_the_oracle_still_wins() 
     ranking = await METHODS["listwise"].rank(task, model, Deadline.after(5))
     assert ranking.repairs["window_narrowed"] > 0
     assert ranking.order[0] == 39
+
+
+@pytest.mark.parametrize("method", ["listwise", "logits"])
+async def test_a_context_for_neither_history_nor_window_gives_up_the_history_first_then_candidates(
+    method: str,
+) -> None:
+    base = _task(40, method)
+    task = RankTask(LONG, base.candidates, base.prompt, settings=base.settings)
+    model = oracle(39)
+    few = RankTask(EMPTY, base.candidates, base.prompt)
+    model._context = await model.count(few.ask(range(5), "ABCDE")) + 75
+    ranking = await METHODS[method].rank(task, model, Deadline.after(5))
+    assert ranking.repairs["history_lines_dropped"] == len(LONG.lines)
+    assert ranking.repairs["window_narrowed"] >= 10
+    assert ranking.order[0] == 39 and _is_permutation(ranking, 40)
+
+
+@pytest.mark.parametrize("method", ASKING)
+async def test_a_context_for_not_even_two_candidates_leaves_recall_order_and_says_so(method: str) -> None:
+    model = oracle(3)
+    model._context = 60
+    ranking = await METHODS[method].rank(_task(10, method), model, Deadline.after(5))
+    assert ranking.order == tuple(range(10)) and ranking.cause == Cause.CONTEXT
+    assert model.asked == []
+
+
+async def test_the_prior_of_an_item_is_asked_once_for_everybody_and_again_of_another_model() -> None:
+    model, other = oracle(4), oracle(4)
+    first = await METHODS["pointwise"].rank(_task(20, "pointwise"), model, Deadline.after(5))
+    assert len(model.asked) == 40
+    again = _task(25, "pointwise")
+    changed = RankTask(Summary((Line("h1", "h1 other"),), "h1: other", 3), again.candidates, again.prompt)
+    second = await METHODS["pointwise"].rank(changed, model, Deadline.after(5))
+    assert len(model.asked) == 40 + 25 + 5  # 25 about the person, 5 priors that were not known yet
+    assert first.order[0] == second.order[0] == 4
+    await METHODS["pointwise"].rank(_task(20, "pointwise"), other, Deadline.after(5))
+    assert len(other.asked) == 40
+
+
+async def test_a_prior_that_failed_is_asked_again() -> None:
+    broken = True
+
+    def scores(asked: Asked) -> dict[str, float]:
+        if broken and "h1" not in asked.messages[-1].content:
+            raise ModelError("down", Cause.SERVER_ERROR)
+        return {"Yes": -1.0, "No": -2.0}
+
+    model = ScriptedModel(scores=scores)
+    ranking = await METHODS["pointwise"].rank(_task(5, "pointwise", batch=5), model, Deadline.after(5))
+    assert ranking.cause == Cause.SERVER_ERROR
+    broken = False
+    ranking = await METHODS["pointwise"].rank(_task(5, "pointwise", batch=5), model, Deadline.after(5))
+    assert ranking.cause is None and set(ranking.places) == {"model"}
+
+
+def test_priors_keep_no_more_than_they_may_and_forget_the_longest_unused() -> None:
+    priors, model = Priors(capacity=3), ScriptedModel()
+    asked = [[Message("user", str(n))] for n in range(5)]
+    priors.keep(model, asked[:3], [0.0, 1.0, 2.0])
+    assert priors.get(model, asked[:1]) == [0.0]
+    priors.keep(model, asked[3:], [3.0, 4.0])
+    assert priors.get(model, asked) == [0.0, None, None, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("method", ["listwise", "logits"])
+async def test_shuffles_run_together_within_the_bound(method: str) -> None:
+    running = most = 0
+
+    class Slow(ScriptedModel):
+        async def _wait(self, deadline: Deadline, asked: list[Asked]) -> None:
+            nonlocal running, most
+            self.asked += asked
+            running, most = running + 1, max(most, running + 1)
+            await asyncio.sleep(0.01)
+            running -= 1
+
+    model = Slow(oracle(3)._answer, oracle(3)._scores)
+    task = _task(20, method, shuffles=6, concurrency=3)
+    ranking = await METHODS[method].rank(task, model, Deadline.after(5))
+    assert most == 3 and len(model.asked) == 6
+    assert ranking.order[0] == 3
 
 
 async def test_three_hundred_candidates_take_three_rounds_of_logits() -> None:

@@ -35,4 +35,6 @@ async def ask(
     except ModelError as error:
         spent = time.monotonic() - began
         return None, Call(task, tuple(messages), None, model.name, Usage(), spent, error=Cause(error.cause))
-    return reply, Call(task, tuple(messages), reply.text, reply.model, reply.usage, reply.seconds)
+    return reply, Call(
+        task, tuple(messages), reply.text, reply.model, reply.usage, reply.seconds, cached=reply.cached
+    )

@@ -17,11 +17,13 @@ async def score_labels(
     labels: Sequence[str],
     *,
     batch: int,
-    concurrency: int,
+    gate: asyncio.Semaphore,
     deadline: Deadline,
 ) -> tuple[list[LabelScores | None], list[Call], Cause | None]:
-    """Scores for each prompt (None where its batch failed), one call per batch, and the first cause."""
-    gate = asyncio.Semaphore(concurrency)
+    """Scores for each prompt (None where its batch failed), one call per batch, and the first cause.
+
+    `gate` bounds the calls of one request that are under way; an endpoint has its own bound besides.
+    """
     scores: list[LabelScores | None] = [None] * len(prompts)
     calls: list[Call] = []
     causes: list[Cause] = []
@@ -44,7 +46,8 @@ async def score_labels(
         usage = sum((score.usage for score in found), Usage())
         text = json.dumps([dict(score.logprobs) for score in found])
         seconds = time.monotonic() - began
-        calls.append(Call("rank", tuple(part[0]), text, found[0].model, usage, seconds))
+        cached = all(score.cached for score in found)
+        calls.append(Call("rank", tuple(part[0]), text, found[0].model, usage, seconds, cached=cached))
 
     await asyncio.gather(*(one(start) for start in range(0, len(prompts), batch)))
     return scores, calls, causes[0] if causes else None
