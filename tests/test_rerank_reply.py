@@ -52,7 +52,34 @@ _PIECE = st.sampled_from(
         "\ud800", "\x00", "é", "你好", '{"label":"D"}', "\u202e",
     ]
 )  # fmt: skip
-_DAMAGED = st.one_of(st.text(max_size=80), st.lists(_PIECE, max_size=25).map("".join))
+_WRAPPED = st.sampled_from(
+    [
+        "{}",
+        "```json\n{}\n```",
+        "<think>A > B</think>{}",
+        "<think>{}",
+        "Sure! {} Enjoy 12 Monkeys.",
+        "{} {}",
+        "[{}]",
+    ]
+)
+
+
+@st.composite
+def _mangled(draw: st.DrawFn) -> str:
+    """A good reply in some wrapping, of which pieces are then cut out, doubled, swapped or replaced."""
+    order = draw(st.permutations(candidate_labels(draw(st.integers(1, 40)))))
+    text = draw(_WRAPPED).replace("{}", json.dumps({"order": list(order)}))
+    for _ in range(draw(st.integers(0, 4))):
+        start, length = draw(st.integers(0, len(text))), draw(st.integers(0, 30))
+        piece, other = text[start : start + length], draw(_PIECE)
+        change = draw(st.sampled_from(["cut off", "out", "twice", "turned", "other"]))
+        middle = {"cut off": "", "out": "", "twice": piece * 2, "turned": piece[::-1], "other": other}[change]
+        text = text[:start] + middle + ("" if change == "cut off" else text[start + length :])
+    return text
+
+
+_DAMAGED = st.one_of(st.text(max_size=80), st.lists(_PIECE, max_size=25).map("".join), _mangled())
 
 
 def _check(text: str, n: int) -> None:
