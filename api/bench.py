@@ -157,7 +157,8 @@ async def _load(
                 asked += 1
                 started = time.perf_counter()
                 writer.write(requests[at % len(requests)])
-                good += await _answer(reader)
+                whole = await _answer(reader)
+                good += whole
                 times.append(time.perf_counter() - started)
                 at += connections
                 if count is not None:
