@@ -75,6 +75,6 @@ def _edges(
             good = close >= _CLOSE or (close > 0 and apart == 0 and telling)
             good = good and (apart == 0 or (words > 2 and not piece.front))
         else:
-            good = close >= _CLOSE and words > 1 and apart == 0
+            good = close >= _CLOSE and words > 1 and apart == 0 and not piece.front
         sure = (CUT if piece.cut else WITHIN) - 0.02 * apart
         yield Edge(row, other, sure if good else DOUBTFUL - 0.1 * apart, "contained title")
