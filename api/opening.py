@@ -13,6 +13,7 @@ from recall.store import Store, open_store
 from recall.workspace import Workspace
 from rerank.assembly import assemble
 from rerank.llm import choose_engine, with_environment
+from rerank.llm.layers import Layers
 from rerank.pipeline import Pipeline
 from rerank.types import Deadline
 
@@ -29,7 +30,10 @@ async def open_pipeline(settings: Settings) -> AsyncIterator[tuple[Pipeline, Sto
     """
     async with open_store(settings.store.resolve(Workspace(settings.workspace).store_file)) as store:
         await upgrade(store)
-        async with assemble(settings, store=store) as pipeline:
+        async with (
+            Layers.open(settings.cache, settings.budget, store) as layers,
+            assemble(settings, store=store, layers=layers) as pipeline,
+        ):
             if pipeline.model is not None and _engine(settings) != "openai":
                 with suppress(ModelError):
                     await pipeline.model.capabilities(Deadline.after(LOAD_SECONDS))

@@ -31,6 +31,7 @@ from recall.store.config import StoreConfig
 from recall.train_config import TrainConfig
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm.config import LLMConfig
+from rerank.llm.limits_config import BudgetConfig, CacheConfig
 
 DEFAULT_FILE = Path("whyrec.toml")
 _PREFIX = "WHYREC_"
@@ -83,6 +84,8 @@ class Settings(BaseSettings):
     recall: RecallConfig = RecallConfig()
     store: StoreConfig = StoreConfig()
     llm: LLMConfig = LLMConfig()
+    cache: CacheConfig = CacheConfig()
+    budget: BudgetConfig = BudgetConfig()
     rank: RankConfig = RankConfig()
     reasons: ReasonsConfig = ReasonsConfig()
     serve: ServeConfig = ServeConfig()
@@ -141,7 +144,11 @@ def load_settings(path: Path | None = None, *, required: bool = True) -> Setting
     except SettingsError as error:
         raise ConfigError(f"environment: {error}; give one key each, as WHYREC_SECTION__KEY=value") from error
     root = file.resolve().parent
-    settings = settings.model_copy(update={"workspace": (root / settings.workspace.expanduser()).resolve()})
+    changed: dict[str, Any] = {"workspace": (root / settings.workspace.expanduser()).resolve()}
+    if settings.budget.prices is not None:
+        prices = (root / settings.budget.prices.expanduser()).resolve()
+        changed["budget"] = settings.budget.model_copy(update={"prices": prices})
+    settings = settings.model_copy(update=changed)
     settings._root = root
     return settings
 

@@ -24,6 +24,7 @@ from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.journal import Journal
 from rerank.llm import LLMConfig, make_model
+from rerank.llm.layers import Layers
 from rerank.pipeline import Pipeline
 from rerank.types import ChatModel
 from rerank.weights import WeightFile
@@ -50,9 +51,14 @@ class Sections(Protocol):
 
 @asynccontextmanager
 async def assemble(
-    settings: Sections, *, store: Store | None = None, model: ChatModel | None = None
+    settings: Sections,
+    *,
+    store: Store | None = None,
+    model: ChatModel | None = None,
+    layers: Layers | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """A pipeline over the current artefact and its build; `model` replaces the configured one.
+    """A pipeline over the current artefact and its build; `model` replaces the configured one, around which
+    `layers` lie.
 
     It follows: once `whyrec train` or `whyrec models use` has made another artefact current, the next
     requests stand on that one. NotFound where nothing was ingested or trained yet. Without the embedded
@@ -85,6 +91,8 @@ async def assemble(
     if model is None:
         try:
             model = make_model(settings.llm)
+            if layers is not None and model is not None:
+                model = layers.around(model)
         except (MissingExtra, NotFound) as error:
             if settings.llm.engine != "auto":
                 raise
@@ -100,6 +108,7 @@ async def assemble(
             weights=weights,
             domains={name: platform.domain for name, platform in settings.platforms.items()},
             journal=journal,
+            layers=layers,
         )
     finally:
         try:

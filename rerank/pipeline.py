@@ -21,12 +21,13 @@ from recall.errors import ConfigError, ModelError
 from recall.protocols import Library, Recall, Stock
 from rerank.blend import blend
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.explaining import explain
 from rerank.ground import Ground, fetch
+from rerank.llm.asker import Asker, bound
 from rerank.methods import METHODS, RankTask, check_needs
 from rerank.methods.keep_order import kept
 from rerank.provenance import ReasonsAccount, provenance_of
-from rerank.reasons import ReasonTask, Written, write_reasons
-from rerank.settle import Judge
+from rerank.reasons import ReasonTask
 from rerank.stopwatch import Stopwatch
 from rerank.summary import EMPTY, Summary, summarise
 from rerank.types import (
@@ -48,6 +49,7 @@ from rerank.weights import RankWeights, Weighed
 
 if TYPE_CHECKING:
     from rerank.journal import Journal
+    from rerank.llm.layers import Layers
 
 RANK_SHARE = 0.6
 """Part of the time left that ranking may take when reasons follow."""
@@ -75,11 +77,13 @@ class Pipeline:
         weights: Callable[[], RankWeights] = RankWeights,
         domains: Mapping[str, str] = MappingProxyType({}),
         journal: Journal | None = None,
+        layers: Layers | None = None,
     ) -> None:
         """`stock` and `weights` are asked once for each request; `no_model` says why there is no model.
 
         `domains` says for each platform what it offers, in a word of prompts/domains.yaml. `journal` is for
-        whoever serves the answers: a pipeline writes nothing into it.
+        whoever serves the answers: a pipeline writes nothing into it. `layers` lie around the model already;
+        they are for other models over the same store.
         """
         self.stock = stock
         self.model = model
@@ -89,6 +93,7 @@ class Pipeline:
         self.weights = weights
         self.domains = domains
         self.journal = journal
+        self.layers = layers
 
     def variant(
         self,
@@ -108,6 +113,7 @@ class Pipeline:
             weights=self.weights,
             domains=self.domains,
             journal=self.journal,
+            layers=self.layers,
         )
 
     @property
@@ -136,6 +142,12 @@ class Pipeline:
         Raises as `recommend` does. Closing the stream cancels what the model still does for it; the deadline
         runs while the consumer takes its time over an event.
         """
+        mine = self if self.model is None else self.variant(model=bound(self.model, Asker(request.person)))
+        async with aclosing(mine._stream(request)) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(self, request: Request) -> AsyncGenerator[StreamEvent]:
         watch, id = Stopwatch(), uuid.uuid4().hex
         deadline = request.deadline or Deadline.after(self.rank.deadline)
         prompt, wording = self._rank_prompt(request), self._reasons_prompt(request)
@@ -154,7 +166,13 @@ class Pipeline:
         if wording is not None:
             task = self._reason_task(request, ground, ranked, summary or EMPTY, wording)
             skip = self._no_reasons(ranking, summary)
-            async with aclosing(self._reasons(task, ground, skip, deadline, watch, account)) as reasons:
+            model = None if skip else self.model
+            own = _part(deadline, 1.0)
+            account.cause = skip
+            explaining = explain(
+                task, ground, model, own, floor=self.rank.floor, watch=watch, account=account
+            )
+            async with aclosing(explaining) as reasons:
                 async for place, reason in reasons:
                     found[place] = reason
                     yield Reasoned(place + 1, ranked[place].item.id, reason)
@@ -290,48 +308,6 @@ class Pipeline:
             title_chars=self.rank.title_chars,
             description_chars=self.rank.description_chars,
         )
-
-    async def _reasons(
-        self,
-        task: ReasonTask,
-        ground: Ground,
-        skip: Cause | None,
-        deadline: Deadline,
-        watch: Stopwatch,
-        account: ReasonsAccount,
-    ) -> AsyncGenerator[tuple[int, Reason]]:
-        """Every place of `task.items` with its settled reason, as they get ready."""
-        explaining = asyncio.ensure_future(asyncio.to_thread(ground.because, task.items))
-        judge: Judge | None = None
-        try:
-            async with aclosing(self._written(task, skip, deadline)) as calls:
-                while True:
-                    with watch("reasons"):
-                        written = await anext(calls, None)
-                    if written is None:
-                        break
-                    with watch("explain"):
-                        if judge is None:
-                            because = await asyncio.shield(explaining)
-                            judge = Judge(task, because, ground.history, floor=self.rank.floor)
-                        settled = await asyncio.to_thread(judge.settle, written.places, written.drafts)
-                    account.wrote(written)
-                    for place, reason in settled:
-                        account.settled(reason)
-                        yield place, reason
-        finally:
-            explaining.cancel()
-        account.close()
-
-    async def _written(
-        self, task: ReasonTask, skip: Cause | None, deadline: Deadline
-    ) -> AsyncGenerator[Written]:
-        if self.model is None or skip is not None:
-            yield Written(tuple(range(len(task.items))), cause=skip)
-            return
-        async with aclosing(write_reasons(task, self.model, _part(deadline, 1.0))) as calls:
-            async for written in calls:
-                yield written
 
     def _no_reasons(self, ranking: Ranking, summary: Summary | None) -> Cause | None:
         """Why the model is not asked for reasons; None: it is."""

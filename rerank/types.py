@@ -82,6 +82,8 @@ class Reply:
     usage: Usage = Usage()
     truncated: bool = False
     seconds: float = 0.0
+    cached: bool = False
+    """It was answered earlier, and used nothing now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class LabelScores:
     model: str
     usage: Usage = Usage()
     seconds: float = 0.0
+    cached: bool = False
+    """As of a Reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from api.migrations import open_migrated
 from recall.artefact import Artefact
 from recall.candidates import Candidates
 from recall.errors import ConfigError, ModelError, NotFound
@@ -16,9 +17,11 @@ from recall.train_config import TrainConfig
 from recall.types import Candidate, History
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.llm.layers import Layers
+from rerank.llm.limits_config import BudgetConfig, CacheConfig
 from rerank.llm.scripted import ScriptedModel
 from rerank.pipeline import Pipeline
-from rerank.types import Cause, Deadline, Done, Ranked, Reasoned, Recalled, Request, Status
+from rerank.types import Cause, Deadline, Done, Ranked, Reasoned, Recalled, Request, Status, Usage
 from tests.worlds import item, person, write_build
 
 PLATFORMS = ("cinema", "stream")
@@ -221,3 +224,27 @@ async def test_without_a_summary_no_reason_is_asked_for(world):
     answer = await pipeline(world, model).recommend(Request(person("p1"), k=3))
     assert model.asked == []
     assert answer.provenance.reasons_cause == Cause.SERVER_ERROR
+
+
+async def test_a_second_identical_list_costs_no_model_call_and_another_persons_does(world, tmp_path):
+    store = await asyncio.to_thread(open_migrated, f"sqlite:///{tmp_path / 'w.db'}")
+    model = ScriptedModel(reasons_per_item, weight=1.0)
+    async with store, Layers.open(CacheConfig(), BudgetConfig(), store) as layers:
+        one = pipeline(world, layers.around(model), per="item")
+        first = await one.recommend(Request(person("p1"), k=3))
+        asked = len(model.asked)
+        again = await one.recommend(Request(person("p1"), k=3))
+        assert len(model.asked) == asked == first.provenance.calls
+        assert again.provenance.cache_hits == again.provenance.calls == asked
+        assert again.provenance.usage == Usage()
+        assert [ranked.reason for ranked in again.items] == [ranked.reason for ranked in first.items]
+        assert (await one.recommend(Request(person("p2"), k=3))).provenance.cache_hits == 0
+
+
+async def test_a_request_that_may_cost_no_more_keeps_recall_order_and_says_budget(world):
+    async with Layers.open(CacheConfig(), BudgetConfig(request_tokens=20), None) as layers:
+        one = pipeline(world, layers.around(ScriptedModel(reverse, weight=1.0)))
+        answer = await one.recommend(Request(person("p1"), k=5))
+    assert ids(answer) == await recall_order(world)
+    assert answer.provenance.cause == answer.provenance.reasons_cause == Cause.BUDGET
+    assert answer.provenance.rerank_status == Status.SKIPPED

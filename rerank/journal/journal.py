@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from recall.errors import NotFound
 from recall.store import Store
 from rerank.aliases import known_as
-from rerank.journal.groups import Groups, Ticket
+from rerank.groups import Groups, Ticket
 from rerank.journal.rows import (
     Feedback,
     Row,
@@ -58,7 +58,7 @@ class Journal:
     _pending: dict[str, Ticket[_Answer | _Said]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._groups: Groups[_Answer | _Said] = Groups(self._commit, self._gone)
+        self._groups: Groups[_Answer | _Said] = Groups(self._commit, self._gone, name="journal")
 
     @classmethod
     @asynccontextmanager
@@ -147,8 +147,7 @@ class Journal:
 
     async def flush(self) -> None:
         """Wait until everything written so far is durable; StoreError when an attempt failed."""
-        for ticket in list(self._pending.values()):
-            await ticket.wait()
+        await self._groups.flush()
 
     def _gone(self, entry: _Answer | _Said) -> None:
         if isinstance(entry, _Answer):

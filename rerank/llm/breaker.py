@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from recall.errors import ModelError
+from rerank.llm.asker import Asker, bound, identity
 from rerank.types import Capabilities, Cause, ChatModel, Deadline, LabelScores, Message, Reply, Sampling
 
 T = TypeVar("T")
@@ -60,9 +61,24 @@ class Guarded:
     def __init__(self, model: ChatModel, breaker: Breaker) -> None:
         self.model, self.breaker = model, breaker
         self.name, self.weight = model.name, model.weight
+        self._known: list[Capabilities] = []  # one place for all bound copies
+
+    @property
+    def identity(self) -> str | None:
+        return identity(self.model)
+
+    def bound(self, asker: Asker) -> Guarded:
+        same = Guarded(bound(self.model, asker), self.breaker)
+        same._known = self._known
+        return same
 
     async def capabilities(self, deadline: Deadline) -> Capabilities:
-        return await self._call(lambda: self.model.capabilities(deadline))
+        """Once known they cost no call, so they neither close the breaker nor spend its trial call."""
+        if not self._known:
+            self._known.append(await self._call(lambda: self.model.capabilities(deadline)))
+        elif self.breaker.state == "open":
+            raise self._left_alone()
+        return self._known[0]
 
     async def chat(
         self,
@@ -89,7 +105,7 @@ class Guarded:
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
         if not self.breaker.enter():
-            raise ModelError(f"{self.name}: left alone after repeated failures", Cause.BREAKER_OPEN)
+            raise self._left_alone()
         try:
             result = await call()
         except ModelError as error:
@@ -103,3 +119,6 @@ class Guarded:
             raise
         self.breaker.succeeded()
         return result
+
+    def _left_alone(self) -> ModelError:
+        return ModelError(f"{self.name}: left alone after repeated failures", Cause.BREAKER_OPEN)

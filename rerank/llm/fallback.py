@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from recall.errors import ModelError
+from rerank.llm.asker import Asker, bound
 from rerank.llm.breaker import OUTAGES
 from rerank.types import Capabilities, Cause, ChatModel, Deadline, LabelScores, Message, Reply, Sampling
 
@@ -22,6 +23,9 @@ class Fallback:
         self.models = tuple(models)
         self.name = self.models[0].name
         self.weight = self.models[0].weight
+
+    def bound(self, asker: Asker) -> Fallback:
+        return Fallback([bound(model, asker) for model in self.models])
 
     async def capabilities(self, deadline: Deadline) -> Capabilities:
         return await self._first(lambda model, until: model.capabilities(until), deadline)

@@ -64,9 +64,11 @@ class Groups(Generic[E]):
         write: Callable[[list[E]], Awaitable[None]],
         gone: Callable[[E], None],
         *,
+        name: str,
         most: int = 20_000,
     ) -> None:
-        self._write, self._gone, self._most = write, gone, most
+        self._write, self._gone, self._name, self._most = write, gone, name, most
+        self._last: Ticket[E] | None = None
         self._waiting: deque[Ticket[E]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -75,15 +77,20 @@ class Groups(Generic[E]):
 
     def add(self, entry: E) -> Ticket[E]:
         if self._closing:
-            raise StoreError("the journal is closed: nothing more can be written to it")
+            raise StoreError(f"the {self._name} is closed: nothing more can be written to it")
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._work(), name="whyrec-journal")
-        ticket = Ticket(entry)
+            self._task = asyncio.get_running_loop().create_task(self._work(), name=f"whyrec-{self._name}")
+        self._last = ticket = Ticket(entry)
         self._waiting.append(ticket)
         if len(self._waiting) > self._most:
             self._drop()
         self._wake.set()
         return ticket
+
+    async def flush(self) -> None:
+        """Wait until what was added so far is durable; StoreError when an attempt failed."""
+        if self._last is not None:
+            await self._last.wait()
 
     async def aclose(self) -> None:
         """Write what waits. StoreError when that failed: it is lost then."""
@@ -104,7 +111,7 @@ class Groups(Generic[E]):
                 await self._write([ticket.entry for ticket in group])
             except StoreError as error:
                 self._waiting.extendleft(reversed(group))
-                _log.warning("journal: %d entries wait for the store: %s", len(self._waiting), error)
+                _log.warning("%s: %d entries wait for the store: %s", self._name, len(self._waiting), error)
                 for ticket in group:
                     ticket.fail(error, again=not self._closing)
                 if self._closing:
@@ -129,10 +136,11 @@ class Groups(Generic[E]):
     def _drop(self) -> None:
         ticket = self._waiting.popleft()
         self.lost += 1
-        ticket.fail(StoreError("the store took nothing for too long: a journal entry is lost"), again=False)
+        error = StoreError(f"the store took nothing for too long: an entry of the {self._name} is lost")
+        ticket.fail(error, again=False)
         self._gone(ticket.entry)
         if self.lost in (1, 10, 100) or self.lost % 1000 == 0:
-            _log.error("journal: %d entries are lost: the store takes none", self.lost)
+            _log.error("%s: %d entries are lost: the store takes none", self._name, self.lost)
 
 
 def _seen(future: asyncio.Future[None]) -> None:
