@@ -56,10 +56,13 @@ def bench(
         return
     from rich.table import Table
 
-    table = Table("what", "who", "value", "unit", "ours / theirs", "agree")
+    table = Table("what", "who", "value", "unit", "ours / theirs", "agree", "95 %")
     for figure in figures:
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         agree = "" if figure.agree is None else f"{figure.agree:.4f}"
         who = figure.peer or "whyrec"
-        table.add_row(figure.name, who, f"{figure.value:,.3f}", figure.unit, ratio, agree)
+        unsure = "" if figure.low is None else f"{figure.low:.4f} to {figure.high:.4f}"
+        table.add_row(
+            figure.name, who, f"{figure.value:,.{4 if unsure else 3}f}", figure.unit, ratio, agree, unsure
+        )
     console().print(table)

@@ -17,6 +17,9 @@ class Figure:
     peer: str | None = None
     ratio: float | None = None
     agree: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """95 % interval of the value, where it is a mean over people."""
 
 
 def against(

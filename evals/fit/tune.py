@@ -98,7 +98,7 @@ def tune(
         if progress:
             for trial in found:
                 progress(trial)
-        setting = _draw(config, rng)
+        setting = drawn(config, rng)
     best = max(trials, key=lambda trial: trial.ndcg)
     chosen = {name: getattr(best, name) for name in ("factors", "regularization", "alpha")}
     ordered = tuple(sorted(trials, key=lambda trial: -trial.ndcg))
@@ -135,11 +135,12 @@ def _try(split: Split, config: TrainConfig, seed: int) -> list[Trial]:
     ]
 
 
-def _draw(config: TrainConfig, rng: np.random.Generator) -> TrainConfig:
-    drawn: dict[str, float] = {"factors": int(rng.choice(FACTORS))}
+def drawn(config: TrainConfig, rng: np.random.Generator) -> TrainConfig:
+    """Another setting out of the ranges above."""
+    chosen: dict[str, float] = {"factors": int(rng.choice(FACTORS))}
     for name, (low, high) in (("regularization", REGULARIZATION), ("alpha", ALPHA)):
-        drawn[name] = float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.3g}")
-    return config.model_copy(update=drawn)
+        chosen[name] = float(f"{np.exp(rng.uniform(np.log(low), np.log(high))):.3g}")
+    return config.model_copy(update=chosen)
 
 
 def _sample(split: Split, people: int, seed: int) -> Split:
