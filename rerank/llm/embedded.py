@@ -25,13 +25,22 @@ class EmbeddedModel:
 
     weight = 0.0
 
-    def __init__(self, weights: Path, *, context: int | None = None, kv_cache_gb: int = 1) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        context: int | None = None,
+        kv_cache_gb: int = 1,
+        prefix_caching: bool = True,
+    ) -> None:
+        """Without `prefix_caching` every prompt is read from its beginning: for benches."""
         if importlib.util.find_spec("openvino_genai") is None:
             raise MissingExtra("openvino-genai", "embedded")
         self.name = weights.stem
         limits = [limit for limit in (context, read_header(weights).context) if limit]
         self.context = min(limits) if limits else None
         settings = {"weights": str(weights), "context": self.context, "kv_cache_gb": kv_cache_gb}
+        settings["prefix_caching"] = prefix_caching
         self._process = Process("rerank.llm.child", settings, name=self.name)
         weakref.finalize(self, self._process.close)
 
