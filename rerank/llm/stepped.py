@@ -52,7 +52,9 @@ class SteppedModel:
         header = read_header(weights)
         self.name = weights.stem
         self.context = min(context or _UNKNOWN_CONTEXT, header.context or _UNKNOWN_CONTEXT)
-        self._stepper = Stepper(lambda: self._load(weights, kv_cache_gb, prefix_caching), name=f"whyrec-{self.name}"[:15])
+        self._stepper = Stepper(
+            lambda: self._load(weights, kv_cache_gb, prefix_caching), name=f"whyrec-{self.name}"[:15]
+        )
 
     def _load(self, weights: Path, kv_cache_gb: int, prefix_caching: bool) -> Any:
         scheduler = self._genai.SchedulerConfig()
@@ -60,8 +62,8 @@ class SteppedModel:
         scheduler.cache_size = kv_cache_gb
         scheduler.max_num_batched_tokens = STEP_TOKENS
         # bfloat16 rounds log-probabilities to eighths, which ties labels; f32 costs a tenth of the speed.
-        # Activations quantised to 8 bits (the default) make an answer depend on how much of its prompt was in the
-        # cache: log-probabilities moved by 0.15 between two calls. Without that a prompt is read 1.7 times slower.
+        # Activations in 8 bits (the default) make an answer depend on how much of its prompt was in the cache:
+        # log-probabilities moved by 0.15 between two calls. Without them reading takes 1.7 times as long.
         precise = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         pipeline = self._genai.ContinuousBatchingPipeline(str(weights), scheduler, "CPU", precise)
         # The first step compiles kernels and takes seconds: that belongs to loading, not to a request.
