@@ -62,7 +62,7 @@ class SteppedModel:
         scheduler.cache_size = kv_cache_gb
         scheduler.max_num_batched_tokens = STEP_TOKENS
         # bfloat16 rounds log-probabilities to eighths, which ties labels; f32 costs a tenth of the speed.
-        # Activations in 8 bits (the default) make an answer depend on how much of its prompt was in the cache:
+        # Activations in 8 bits (the default) make an answer depend on how much of its prompt was cached:
         # log-probabilities moved by 0.15 between two calls. Without them reading takes 1.7 times as long.
         precise = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         pipeline = self._genai.ContinuousBatchingPipeline(str(weights), scheduler, "CPU", precise)
