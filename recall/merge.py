@@ -32,6 +32,8 @@ from recall.merge_stage import (
     stage_folder,
 )
 from recall.report import BuildReport, totals
+from recall.report_facts import Notes, describe
+from recall.report_html import report_page
 from recall.sources.accounts import key_columns, keyed, with_keys
 from recall.sources.database import fetch
 from recall.sources.files import SourceFile, expand, fingerprint, ordered
@@ -70,13 +72,14 @@ def ingest(
     *,
     now: int,
     progress: Progress | None = None,
+    notes: Notes | None = None,
 ) -> BuildReport:
     """Read what changed, merge everything, make the build current and return its report.
 
     `now` (UTC seconds) is the clock that times are checked against. Without a `linker` every account is a
-    person and every listing an item of its own; without `consent` a person's platforms all serve each
-    other. DataError when a source can't be read, TooManyRejects when more rows than the configuration
-    allows are unusable; then the build that was current before stays so.
+    person and every listing an item of its own; `notes` is what it left open. Without `consent` a person's
+    platforms all serve each other. DataError when a source can't be read, TooManyRejects when more rows than
+    the configuration allows are unusable; then the build that was current before stays so.
     """
     report = progress or (lambda step, done, total: None)
     if not any(platform.events for platform in inputs.platforms.values()):
@@ -97,11 +100,18 @@ def ingest(
                     lambda links: training_groups(links, consent) if consent else None,
                     lambda step: report(step, next(done), len(_STEPS)),
                 )
+                facts = describe(part, inputs.merge, notes)
                 result = BuildReport(
-                    part.stem, part.with_suffix(""), tables.files, tables.rows, tables.reference_time
+                    part.stem,
+                    part.with_suffix(""),
+                    tables.files,
+                    tables.rows,
+                    tables.reference_time,
+                    facts.as_json(),
                 )
                 _check_counts(result)
                 _write_json(part / "report.json", result.as_json())
+                (part / "report.html").write_text(report_page(result.as_json()), encoding="utf-8")
                 _write_json(part / "manifest.json", _manifest(result, inputs, stages, now))
         workspace.builds.use(result.build)
         workspace.builds.prune(inputs.merge.keep_builds, needed=builds_in_use(workspace.models))

@@ -52,7 +52,15 @@ def _run(workspace: Workspace, linking: Linking, *, now: int) -> BuildReport:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        return merge(linking.inputs, workspace, linking.link, linking.consent, now=now, progress=show)
+        return merge(
+            linking.inputs,
+            workspace,
+            linking.link,
+            linking.consent,
+            now=now,
+            progress=show,
+            notes=linking.linker,
+        )
 
 
 def _show(report: BuildReport) -> None:
@@ -75,4 +83,9 @@ def _show(report: BuildReport) -> None:
         f"{rows['people']:,} persons, {rows['items']:,} items, {rows['events']:,} events, "
         f"{rows['interactions']:,} interactions"
     )
-    out.print(f"build {report.build}: {report.path}", soft_wrap=True)
+    links = report.details["links"]
+    if links["doubts"]:
+        out.print(f"{links['doubts']:,} doubtful pairs of listings: whyrec links review")
+    if links["refused_keys"]:
+        out.print(f"{len(links['refused_keys']):,} keys joined nobody, since too many accounts have them")
+    out.print(f"build {report.build}: {report.path / 'report.html'}", soft_wrap=True)
