@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.schemas import ListingAnswer, RecommendationAnswer, RecommendationBody
+from api.schemas import FilterBody, ListingAnswer, RecommendationAnswer, RecommendationQuery
 from api.schemas.items import ItemFacts
 from recall.types import Filters, Item
-from rerank.types import Deadline, RankedItem, Reason, Recommendation, Request
+from rerank.types import RankedItem, Reason, Recommendation
 
 
-def request_of(body: RecommendationBody) -> Request:
-    """The pipeline's question, with `person` None where an account was given. The deadline runs from here."""
-    given = body.filters
-    filters = Filters()
-    if given is not None:
-        filters = Filters(
-            categories_in=frozenset(given.categories_in or ()),
-            categories_out=frozenset(given.categories_out or ()),
-            languages=frozenset(given.languages or ()),
-            price_max=given.price_max,
-            max_age_rating=given.max_age_rating,
-            exclude=frozenset(given.exclude or ()),
-            repeats=given.repeats,
-        )
-    return Request(
-        person=body.person,
-        platform=body.platform,
-        k=body.k,
-        depth=body.depth,
-        wish=body.wish,
-        as_of=body.as_of,
-        deadline=None if body.deadline_ms is None else Deadline.after(body.deadline_ms / 1000),
-        mode=body.mode,
-        language=body.language,
-        prompt=body.prompt,
-        filters=filters,
+def filters_of(given: FilterBody | RecommendationQuery | None) -> Filters:
+    """What the pipeline may propose."""
+    if given is None:
+        return Filters()
+    return Filters(
+        categories_in=frozenset(given.categories_in or ()),
+        categories_out=frozenset(given.categories_out or ()),
+        languages=frozenset(given.languages or ()),
+        price_max=given.price_max,
+        max_age_rating=given.max_age_rating,
+        exclude=frozenset(given.exclude or ()),
+        repeats=given.repeats,
     )
 
 
-def answer_of(recommendation: Recommendation) -> RecommendationAnswer:
+def answer_of(
+    recommendation: Recommendation,
+    *,
+    scenario: str | None = None,
+    experiment: str | None = None,
+    arm: str | None = None,
+) -> RecommendationAnswer:
     """The answer as it goes over the wire. Histories and model calls stay inside."""
     request, how = recommendation.request, recommendation.provenance
     return RecommendationAnswer.model_validate(
@@ -48,7 +41,10 @@ def answer_of(recommendation: Recommendation) -> RecommendationAnswer:
             "person": request.person,
             "platform": request.platform,
             "wish": request.wish,
-            "items": [_item(item) for item in recommendation.items],
+            "scenario": scenario,
+            "experiment": experiment,
+            "arm": arm,
+            "items": [item_of(item) for item in recommendation.items],
             "provenance": {
                 "rerank_status": str(how.rerank_status),
                 "cause": how.cause and str(how.cause),
@@ -93,7 +89,7 @@ def item_facts(item: Item) -> ItemFacts:
     )
 
 
-def _item(ranked: RankedItem) -> dict[str, Any]:
+def item_of(ranked: RankedItem) -> dict[str, Any]:
     item = ranked.item
     return {
         "rank": ranked.rank,
@@ -107,7 +103,7 @@ def _item(ranked: RankedItem) -> dict[str, Any]:
         "model_rank": ranked.model_rank,
         "place": ranked.place,
         "sources": dict(ranked.candidate.sources),
-        "reason": ranked.reason and _reason(ranked.reason),
+        "reason": ranked.reason and reason_of(ranked.reason),
     }
 
 
@@ -125,7 +121,7 @@ def _listings(item: Item) -> list[dict[str, Any]]:
     ]
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def reason_of(reason: Reason) -> dict[str, Any]:
     return {
         "text": plain(reason.text),
         "author": reason.author,
@@ -146,6 +142,15 @@ def _reason(reason: Reason) -> dict[str, Any]:
             }
             for evidence in reason.evidence
         ],
+    }
+
+
+def reason_of_row(reason: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A reason as the journal holds it."""
+    return {
+        **{name: reason[name] for name in ("author", "checked", "withheld")},
+        "text": plain(reason["text"]),
+        "evidence": [{**each, "text": plain(each["text"])} for each in evidence],
     }
 
 

@@ -24,7 +24,10 @@ PUBLIC = frozenset({"/health/live", "/health/ready", "/version", "/docs", "/open
 
 SCOPES: dict[tuple[str, str], str] = {
     ("POST", "/v1/recommendations"): "read",
+    ("GET", "/v1/recommendations/{id}"): "read",
+    ("GET", "/v1/users/{platform}/{user}/recommendations"): "read",
     ("POST", "/v1/events"): "write",
+    ("POST", "/v1/feedback"): "write",
     ("GET", "/v1/users/{platform}/{user}/history"): "read",
     ("GET", "/v1/users/{platform}/{user}/profile"): "read",
     ("GET", "/v1/items"): "read",

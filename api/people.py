@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from api.settings import Settings
-from recall.errors import NotFound
+from recall.errors import NotFound, WhyrecError
+
+
+class Unusable(WhyrecError):
+    """A question that is well formed and can't be asked: the caller's to mend."""
 
 
 def check_platform(settings: Settings, platform: str | None) -> None:

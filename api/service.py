@@ -14,10 +14,13 @@ from starlette.requests import Request as HTTPRequest
 
 from api.metrics import Metrics
 from api.opening import open_pipeline
+from api.scenarios import Scenarios
 from api.settings import Settings
 from recall.errors import ModelError
+from recall.library import BuildLibrary
 from recall.store import Store
 from recall.types import Event, History, Query
+from rerank.journal import Journal
 from rerank.pipeline import Pipeline
 from rerank.types import Capabilities, Deadline, Request
 
@@ -30,6 +33,7 @@ class Service:
     settings: Settings
     pipeline: Pipeline
     store: Store
+    scenarios: Scenarios
     metrics: Metrics = field(default_factory=Metrics)
 
     @classmethod
@@ -38,7 +42,21 @@ class Service:
         """NotFound with the remedy where nothing was ingested or trained yet."""
         async with open_pipeline(settings) as (pipeline, store):
             await _warm(pipeline)
-            yield cls(settings, pipeline, store)
+            async with Scenarios.open(settings, pipeline) as scenarios:
+                yield cls(settings, pipeline, store, scenarios)
+
+    @property
+    def journal(self) -> Journal:
+        journal = self.pipeline.journal
+        assert journal is not None  # assembled with a store
+        return journal
+
+    @property
+    def library(self) -> BuildLibrary:
+        """The current build's, with all that only a service asks for."""
+        library = self.pipeline.library
+        assert isinstance(library, BuildLibrary)  # as assembled
+        return library
 
     async def person(self, platform: str, user: str) -> str:
         """Person id of an account; NotFound when the platform or the user is unknown."""

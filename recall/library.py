@@ -86,6 +86,15 @@ class BuildLibrary:
             mine |= self._live.accounts(person)
         return sorted(mine)
 
+    def owner(self, platform: str, user: str) -> str:
+        """Person id of an account, whether anything is known of it or not."""
+        return self._resolved(self._links.person(platform, user)[0])
+
+    def erased(self, person: str, since: int) -> bool:
+        """Whether the person's data were erased at `since` (UTC seconds) or later."""
+        until = self._erased.until(self._resolved(person)) if self._erased is not None else None
+        return until is not None and until >= since
+
     def item_id(self, platform: str, listing: str) -> str:
         """Id of the item that a listing belongs to; its own where nothing links it."""
         return self._links.item(platform, listing)[0]

@@ -28,24 +28,6 @@ class Library(Protocol):
     def items(self, ids: Sequence[str]) -> list[Item]:
         """Items by id, in order; NotFound names the first unknown one. Reads through the alias ledger."""
 
-    def item_id(self, platform: str, listing: str) -> str:
-        """Id of the item that a listing belongs to; its own where nothing links it."""
-
-    def serves(self, person: str, asking: str) -> frozenset[str] | None:
-        """Platforms whose history of this person may serve `asking`; None: all."""
-
-    def accounts(self, person: str) -> list[tuple[str, str]]:
-        """(platform, user) of the person's accounts, sorted; none for an unknown person."""
-
-    def search(self, text: str, *, platform: str | None = None, limit: int = 20) -> list[Item]:
-        """Items by title, best first. CPU work: call it in a thread."""
-
-    def look(self) -> None:
-        """The next question sees what was written to live catalogue and consents a moment ago."""
-
-    def forget(self, person: str) -> None:
-        """Keep nothing of an erased person's live events in memory."""
-
 
 class Recall(Protocol):
     """Candidates for a history. CPU work: call it in a thread. Safe to call from several threads."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from recall.cleaning import MAX_ID
-from recall.config import EventSource, PlatformConfig
+from recall.config import EventColumns, EventSource, PlatformConfig, Rating, TypeRule
 from recall.ids import MICRO, micro_units
 from recall.store.events import LiveEvent
 from recall.types import DISLIKE, LIKE, NEUTRAL
@@ -17,6 +17,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LARGEST = 10.0**12
 _MILLISECONDS = 10**11
 _MARKS = {"like": LIKE, "neutral": NEUTRAL, "dislike": DISLIKE}
+
+FEEDBACK = {
+    "clicked": "clicked-feedback",
+    "accepted": "accepted-feedback",
+    "rejected": "rejected-feedback",
+    "rated": "rated-feedback",
+}
+"""What people do with recommendations, and the event type that it has in their history, on any platform."""
+
+_COLUMNS = EventColumns(user="user", item="item", time="time", type="type", value="value")
+_SAID = EventSource(
+    path="feedback",
+    columns=_COLUMNS,
+    types={
+        FEEDBACK["clicked"]: TypeRule(weight=0.3),
+        FEEDBACK["accepted"]: TypeRule(),
+        FEEDBACK["rejected"]: TypeRule(polarity="dislike"),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ def weigh(
             return refused
     if refused := _moment(time, latest):
         return refused
-    source = source_of(platform, type)
+    source = feedback_source(platform, type) or source_of(platform, type)
     if source is None:
         known = ", ".join(sorted(known_types(platform))) or "none"
         return Refused("unknown_type", f"{name} has no events of type {type[:60]!r}; known: {known}")
@@ -61,6 +80,34 @@ def weigh(
         return refused
     polarity, weight = judge(type, value, source)
     return LiveEvent(name, user, listing, type, time, value, weight, polarity)
+
+
+def feedback_event(
+    name: str,
+    platform: PlatformConfig,
+    *,
+    user: str,
+    listing: str,
+    kind: str,
+    time: int,
+    value: float | None,
+    latest: int,
+) -> LiveEvent | Refused:
+    """Feedback of a kind of FEEDBACK as an event; only 'rated' has a value."""
+    type = FEEDBACK[kind]
+    return weigh(name, platform, user=user, listing=listing, type=type, time=time, value=value, latest=latest)
+
+
+def feedback_source(platform: PlatformConfig, type: str) -> EventSource | None:
+    """How an event that is feedback is judged: a rating by the platform's first scale, 1 to 5 where it has
+    none. None for any other type."""
+    if type in _SAID.types:
+        return _SAID
+    if type != FEEDBACK["rated"]:
+        return None
+    scale = next((source.rating for source in platform.events if source.rating), None)
+    rule = {type: TypeRule()}
+    return EventSource(path="feedback", columns=_COLUMNS, types=rule, rating=scale or Rating())
 
 
 def source_of(platform: PlatformConfig, type: str) -> EventSource | None:
@@ -125,7 +172,7 @@ def _value(type: str, value: float | None, source: EventSource) -> Refused | Non
     scale = source.rating or source.watched or source.quantity
     if value is None:
         return Refused("missing_value", f"{type[:60]} needs a value") if scale else None
-    if source.columns.value is None:
+    if source.columns.value is None or source is _SAID:
         return Refused("bad_value", f"{type[:60]} takes no value: the platform's source has no value column")
     if not abs(value) < _LARGEST:
         return Refused("bad_value", "value is not a number below 10^12")

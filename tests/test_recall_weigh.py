@@ -13,6 +13,7 @@ import pytest
 
 from recall.cleaning import clean_events
 from recall.config import EventSource, PlatformConfig
+from recall.merge_events import event_id
 from recall.store.events import LiveEvent
 from recall.weigh import Refused, weigh
 
@@ -59,7 +60,8 @@ def test_files_and_live_events_are_judged_alike(name: str, tmp_path: Path) -> No
     backend = ibis.duckdb.connect()
     pq.write_table(pa.Table.from_pylist(rows, pa.schema(schema)), tmp_path / "raw.parquet")
     raw = backend.read_parquet(str(tmp_path / "raw.parquet"))
-    cleaned = clean_events(raw, source, "shop", "x").to_pyarrow().to_pylist()
+    rows_cleaned = clean_events(raw, source, "shop", "x")
+    cleaned = rows_cleaned.mutate(event=event_id(rows_cleaned)).to_pyarrow().to_pylist()
     backend.disconnect()
     codes: set[tuple[str, str]] = set()
     for row, expected in zip(rows, cleaned, strict=True):

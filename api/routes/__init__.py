@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import events, health, items, operations, recommendations, users
+from api.routes import events, feedback, health, items, operations, recommendations, rights, users
 
 ROUTERS: tuple[APIRouter, ...] = (
     recommendations.router,
     events.router,
+    feedback.router,
     users.router,
+    rights.router,
     items.router,
     health.router,
     operations.router,

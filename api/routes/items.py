@@ -40,7 +40,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 async def search(query: Annotated[SearchQuery, Query()], service: Opened) -> SearchAnswer:
     """Best first. Case, accents and the order of the words do not matter."""
     check_platform(service.settings, query.platform)
-    library = service.pipeline.library
+    library = service.library
     found = await asyncio.to_thread(library.search, query.title, platform=query.platform, limit=query.limit)
     return SearchAnswer(items=[item_facts(item) for item in found])
 
@@ -52,7 +52,7 @@ async def put(body: ListingsBody, request: Request, service: Opened) -> Listings
     judged = [_judge(service, one) for one in body.items]
     stored = [one for one in judged if isinstance(one, LiveItem)]
     await put_items(service.store, stored)
-    library = service.pipeline.library
+    library = service.library
     library.look()
     names = await asyncio.to_thread(lambda: [library.item_id(one.platform, one.listing) for one in stored])
     ids = iter(names)
@@ -89,7 +89,7 @@ async def similar(item: ItemId, query: Annotated[SimilarQuery, Query()], service
 
 async def _item(service: Service, id: str) -> Item:
     """NotFound for an unknown one."""
-    library = service.pipeline.library
+    library = service.library
     return (await asyncio.to_thread(library.items, [id]))[0]
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.metrics import CONTENT_TYPE
 from api.schemas import Version
 from api.service import Opened
+from rerank.llm.breaker import open_breakers
 
 router = APIRouter(tags=["operations"])
 
@@ -23,7 +24,10 @@ router = APIRouter(tags=["operations"])
 )
 async def metrics(service: Opened) -> Response:
     """Of all workers together, in Prometheus' text format."""
-    return Response(service.metrics.text(service.pipeline.recall.artefact), media_type=CONTENT_TYPE)
+    return Response(
+        service.metrics.text(service.pipeline.recall.artefact, open_breakers(service.pipeline.model)),
+        media_type=CONTENT_TYPE,
+    )
 
 
 @router.get("/version", summary="Which version runs")

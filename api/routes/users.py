@@ -23,7 +23,7 @@ from api.schemas.people import (
 )
 from api.service import Opened
 from recall.errors import NotFound
-from recall.protocols import Library
+from recall.library import BuildLibrary
 from recall.types import DISLIKE, LIKE, Event, Item
 
 router = APIRouter(prefix="/v1/users", tags=["people"])
@@ -52,7 +52,7 @@ async def history(
         check_platforms(request.state.key, query.platform)
     check_platform(service.settings, query.platform)
     person = await service.person(platform, user)
-    library = service.pipeline.library
+    library = service.library
 
     def look() -> tuple[list[Event], list[Item], bool]:
         events = library.history(person, platform=query.platform).events
@@ -97,7 +97,7 @@ async def profile(platform: Platform, user: User, request: Request, service: Ope
     """Counts by platform, and what the person liked and disliked. A key for certain platforms sees what may
     serve the platform of the path."""
     person = await service.person(platform, user)
-    library = service.pipeline.library
+    library = service.library
     asking = None if request.state.key.platforms is None else platform
 
     def look() -> ProfileAnswer:
@@ -129,7 +129,7 @@ async def profile(platform: Platform, user: User, request: Request, service: Ope
     return await asyncio.to_thread(look)
 
 
-def served_by(library: Library, person: str, platforms: list[str]) -> dict[str, list[str]]:
+def served_by(library: BuildLibrary, person: str, platforms: list[str]) -> dict[str, list[str]]:
     """Platform that asks → the platforms whose history of this person may serve it."""
     return {
         asking: [name for name in platforms if (may := library.serves(person, asking)) is None or name in may]

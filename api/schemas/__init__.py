@@ -10,6 +10,7 @@ from api.schemas.recommendations import (
     ReasonAnswer,
     RecommendationAnswer,
     RecommendationBody,
+    RecommendationQuery,
     UsageAnswer,
 )
 from api.schemas.strict import Id, Strict, UserRef, Word
@@ -28,6 +29,7 @@ __all__ = [
     "ReasonAnswer",
     "RecommendationAnswer",
     "RecommendationBody",
+    "RecommendationQuery",
     "Strict",
     "UsageAnswer",
     "UserRef",

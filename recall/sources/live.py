@@ -19,13 +19,16 @@ from recall.sources.files import SourceFile
 from recall.store.engine import Store
 from recall.store.events import LiveEvent, read_arrivals
 from recall.store.items import LiveItem, load_items
-from recall.weigh import source_of
+from recall.weigh import FEEDBACK, feedback_source, source_of
 
 NAME = "live events"
 ITEMS_NAME = "live items"
 
 _AFTER = 1_000
 """Sections of live events come after the files', so that of two copies the file's is the one kept."""
+_FEEDBACK = 500
+"""Sections of feedback are numbered from here, in the order of _SAID."""
+_SAID = tuple(FEEDBACK.values())
 _BEFORE = -1
 """A live item replaces the row of the file."""
 _EVENTS = pa.schema(
@@ -70,7 +73,7 @@ class LiveSource:
         """
         made = []
         for (platform, section), events in self._events(platforms).items():
-            source = _source(platforms[platform].events[section])
+            source = _section(platforms[platform], section)
             file = SourceFile(platform, "events", _AFTER + section, source, NAME, None)
             made.append(_written(file, folder, _event_table(events)))
         items: dict[str, list[LiveItem]] = defaultdict(list)
@@ -98,9 +101,24 @@ class LiveSource:
                     continue
                 key = (one.platform, one.type)
                 if key not in sections:
-                    source = source_of(platform, one.type)
-                    sections[key] = platform.events.index(source) if source else 0
+                    sections[key] = _section_of(platform, one.type)
                 found[one.platform, sections[key]].append(one)
+
+
+def _section_of(platform: PlatformConfig, type: str) -> int:
+    """Number of the platform's section that has this type, or of what people said of recommendations."""
+    if type in _SAID:
+        return _FEEDBACK + _SAID.index(type)
+    source = source_of(platform, type)
+    return platform.events.index(source) if source else 0
+
+
+def _section(platform: PlatformConfig, number: int) -> EventSource:
+    if number < _FEEDBACK:
+        return _source(platform.events[number])
+    said = feedback_source(platform, _SAID[number - _FEEDBACK])
+    assert said is not None
+    return said
 
 
 def _written(file: SourceFile, folder: Path, table: pa.Table) -> SourceFile:

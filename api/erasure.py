@@ -1,0 +1,36 @@
+"""The right to be forgotten: one person out of all that the service keeps (docs/privacy.md lists it)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from api.service import Service
+from evals.erase import forget as forget_evaluations
+from recall.store.erasure import erase_accounts, hide, shrink
+from rerank.aliases import known_as
+
+
+async def erase(service: Service, platform: str, user: str) -> tuple[int, dict[str, int]]:
+    """Hide the person at once, then erase; returns the number of accounts and the rows removed by table.
+
+    The person is everybody whom the links make one with this account. Done twice, the second finds nothing;
+    cut short, it is done again to its end.
+    """
+    library = service.library
+    person = await asyncio.to_thread(library.owner, platform, user)
+    accounts = sorted({*await asyncio.to_thread(library.accounts, person), (platform, user)})
+    async with service.store.read() as connection:
+        persons = await known_as(connection, person)
+    now = int(time.time())
+    await hide(service.store, accounts, persons, now=now)
+    await asyncio.to_thread(library.forget, person)
+    removed = {"served": await service.journal.forget(person)}
+    layers = service.pipeline.layers
+    if layers is not None and layers.cache is not None:
+        removed["model_answers"] = await layers.cache.forget(person)
+    removed |= await erase_accounts(service.store, accounts, persons, now=now)
+    workspace = service.settings.workspace
+    removed["evaluations"] = await asyncio.to_thread(forget_evaluations, workspace, persons)
+    await shrink(service.store)
+    return len(accounts), removed

@@ -1,0 +1,92 @@
+"""An answer as Server-Sent Events: what is known is sent at once, and the end is always said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from pydantic import BaseModel
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import Response
+
+from api.answers import item_of, reason_of
+from api.asking import Question
+from api.problems import body_of
+from api.schemas.recommendations import Listed, Told
+from api.service import Service
+from rerank.types import Done, Ranked, Reasoned, Recalled, StreamEvent
+
+PING_SECONDS = 10.0
+"""A comment is sent when nothing else was for so long, so that proxies keep the connection."""
+
+log = logging.getLogger("whyrec.http")
+
+
+def wants_stream(request: HTTPRequest) -> bool:
+    """Whether the caller prefers events to one JSON document."""
+    accepted = request.headers.get("accept", "")
+    return any(part.split(";")[0].strip().lower() == "text/event-stream" for part in accepted.split(","))
+
+
+async def streamed(request: HTTPRequest, service: Service, question: Question) -> Response:
+    """Errors before the first event are plain problem answers; after it they are the event `error`."""
+    events = question.plan.pipeline.stream(question.request)
+    try:
+        first = await anext(events)
+    except BaseException:
+        await events.aclose()
+        raise
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return EventSourceResponse(_written(request, service, question, first, events), headers=headers)
+
+
+async def _written(
+    request: HTTPRequest,
+    service: Service,
+    question: Question,
+    first: StreamEvent,
+    events: AsyncGenerator[StreamEvent],
+) -> AsyncIterator[bytes]:
+    """When the caller leaves, this is closed, which closes the pipeline's stream and frees the model."""
+    try:
+        yield await _event(service, question, first)
+        following = asyncio.ensure_future(anext(events, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait({following}, timeout=PING_SECONDS)
+                if not done:
+                    yield KEEPALIVE_COMMENT
+                    continue
+                event = following.result()
+                if event is None:
+                    return
+                yield await _event(service, question, event)
+                following = asyncio.ensure_future(anext(events, None))
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+    except Exception as error:
+        name = request.scope.get("request_id")
+        log.error("request %s: stream: %s", name, type(error).__name__, exc_info=error)
+        yield format_sse_event(event="error", data_str=json.dumps(body_of(request, error)))
+    finally:
+        await events.aclose()
+
+
+async def _event(service: Service, question: Question, event: StreamEvent) -> bytes:
+    data: BaseModel
+    match event:
+        case Recalled(items):
+            name, data = "recalled", Listed.model_validate({"items": [item_of(item) for item in items]})
+        case Ranked(items):
+            name, data = "ranked", Listed.model_validate({"items": [item_of(item) for item in items]})
+        case Reasoned(rank, item, reason):
+            told = {"rank": rank, "item": item, "reason": reason_of(reason)}
+            name, data = "reason", Told.model_validate(told)
+        case Done(recommendation):
+            await question.keep(service, recommendation)
+            name, data = "done", question.shown(recommendation)
+    return format_sse_event(event=name, data_str=data.model_dump_json())
