@@ -7,10 +7,12 @@ names of models, never ids, titles or anything that a caller made up.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
@@ -59,6 +61,17 @@ class Metrics:
             registry=own,
             multiprocess_mode="mostrecent",
         )
+        self.tasks = Gauge(
+            "whyrec_tasks", "Tasks on the event loop.", registry=own, multiprocess_mode="livesum"
+        )
+        self.breaker = Gauge(
+            "whyrec_breaker_open",
+            "1 while an endpoint is left alone after failures.",
+            ["model"],
+            registry=own,
+            multiprocess_mode="livemax",
+        )
+        ProcessCollector(registry=own)  # memory, open files; of the answering process alone
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answer of any route; streams are timed to their end."""
@@ -88,10 +101,13 @@ class Metrics:
                 self.tokens.labels(call.model, "cached").inc(call.usage.cached)
                 self.tokens.labels(call.model, "completion").inc(call.usage.completion)
 
-    def text(self, artefact: str) -> bytes:
-        """What `/metrics` answers: this process's figures, or those of all workers."""
+    def text(self, artefact: str, breakers: Mapping[str, bool]) -> bytes:
+        """What `/metrics` answers: this process's figures, or those of all workers. Call it on the loop."""
         trained = datetime.strptime(artefact[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         self.age.set(trained.timestamp())
+        self.tasks.set(len(asyncio.all_tasks()))
+        for name, state in breakers.items():
+            self.breaker.labels(name).set(state)
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return bytes(generate_latest(self._own))
         every = CollectorRegistry()

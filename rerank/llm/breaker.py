@@ -122,3 +122,11 @@ class Guarded:
 
     def _left_alone(self) -> ModelError:
         return ModelError(f"{self.name}: left alone after repeated failures", Cause.BREAKER_OPEN)
+
+
+def open_breakers(model: object) -> dict[str, bool]:
+    """Of each guarded endpoint in `model`, whether it is left alone now; empty where there is no breaker."""
+    if isinstance(model, Guarded):
+        return {model.name: model.breaker.state == "open"}
+    inner = getattr(model, "models", None) or [getattr(model, "model", None)]
+    return {name: state for one in inner if one is not None for name, state in open_breakers(one).items()}
