@@ -9,13 +9,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from evals.cases import Pool
+from evals.fit.orders import FOLDER as FITS
 from evals.fit.orders import forget as forget_orders
-from evals.run import CALLS, POOL, RESULTS, runs_folder
-from evals.world import FOLDER
 from recall.errors import DataError
 
-FITS = "fits"
+FOLDER = "evals"
+POOL, RESULTS, CALLS = "pool.jsonl", "results.jsonl", "calls.jsonl"
 
 
 def forget(workspace: Path, persons: Collection[str]) -> int:
@@ -28,7 +27,7 @@ def forget(workspace: Path, persons: Collection[str]) -> int:
     gone = set(persons)
     removed = sum(forget_orders(workspace / FITS, person) for person in sorted(gone))
     shutil.rmtree(workspace / FOLDER / "worlds", ignore_errors=True)
-    for run in sorted(runs_folder(workspace).glob("*")):
+    for run in sorted((workspace / FOLDER / "runs").glob("*")):
         mine = _filter(run / RESULTS, lambda row: row.get("person") not in gone)
         mine += _cases(run / POOL, gone)
         if mine:
@@ -41,6 +40,8 @@ def _cases(path: Path, gone: Collection[str]) -> int:
     """The pool is written anew under its new hash."""
     if not path.exists():
         return 0
+    from evals.cases import Pool
+
     pool = Pool.load(path)
     kept = [case for case in pool.cases if case.person not in gone]
     if len(kept) < len(pool.cases):
