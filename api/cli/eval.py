@@ -1,0 +1,133 @@
+"""`whyrec eval`: prompts, methods and models compared on what people really chose next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from evals.run import Ended, Progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Compare prompts, methods and models on held-out choices.",
+)
+
+Declared = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The evaluation, in TOML.", show_default=False)
+]
+
+
+@app.callback()
+def eval_() -> None:
+    """Compare prompts, methods and models on what people really chose next."""
+
+
+@app.command()
+def run(
+    declared: Declared,
+    config: Config = None,
+    json: Json = False,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0, help="Most money that the run may cost in all, by the price file."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw the run's earlier rows away.")] = False,
+) -> None:
+    """Put every case to every arm. Cut off at any moment, the same command goes on where it ended.
+
+    Example: whyrec eval run prompts.toml --config demo/whyrec.toml
+    """
+    from api.cli.output import console, print_json
+
+    ended = run_declared(declared, config, budget=budget, fresh=fresh)
+    if json:
+        print_json(ended)
+        return
+    cost = "" if ended.cost is None else f", cost {ended.cost:.4f}"
+    out = console()
+    out.print(
+        f"{ended.rows:,} rows in {ended.folder}: {ended.asked:,} calls now, {ended.failed:,} failed{cost}",
+        soft_wrap=True,
+    )
+    if ended.stopped:
+        out.print(f"stopped: {ended.stopped}")
+    out.print(f"next: whyrec eval compare {ended.folder.name}", soft_wrap=True)
+
+
+def run_declared(
+    declared: Path, config: Path | None, *, budget: float | None = None, fresh: bool = False
+) -> Ended:
+    """Run what a file declares, with progress on stderr."""
+    import asyncio
+    import shutil
+
+    from api.migrations import upgrade
+    from api.settings import load_settings
+    from evals.config import load_config
+    from evals.run import run as start
+    from evals.run import runs_folder
+    from recall.store import open_store
+    from recall.store.consents import load_statements
+    from recall.workspace import Workspace
+
+    evaluation, settings = load_config(declared), load_settings(config)
+    if fresh:
+        shutil.rmtree(runs_folder(settings.workspace) / evaluation.name, ignore_errors=True)
+    with _Shown() as shown:
+
+        async def whole() -> Ended:
+            store_url = settings.store.resolve(Workspace(settings.workspace).store_file)
+            async with open_store(store_url) as store:
+                await upgrade(store)
+                statements = await load_statements(store)
+            return await start(
+                settings,
+                evaluation,
+                budget=budget,
+                statements=statements,
+                step=shown.step,
+                progress=shown.progress,
+            )
+
+        return asyncio.run(whole())
+
+
+class _Shown:
+    """Progress on stderr: what is done, calls, tokens, cost, time left."""
+
+    def __enter__(self) -> _Shown:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        from api.cli.output import console
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
+        self._bar = Bar(*columns, console=console(stderr=True), transient=True)
+        self._bar.__enter__()
+        self._task = self._bar.add_task("starting", total=None, told="")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.__exit__(*error)
+
+    def step(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
+
+    def progress(self, state: Progress) -> None:
+        told = f"{state.done:,}/{state.total:,} · {state.calls:,} calls · {state.tokens:,} tokens"
+        if state.cost is not None and state.cost > 0:
+            told += f" · cost {state.cost:.4f}"
+        if state.left is not None:
+            minutes, seconds = divmod(int(state.left), 60)
+            told += f" · {minutes}:{seconds:02} left"
+        self._bar.update(self._task, description="asking", completed=state.done, total=state.total, told=told)

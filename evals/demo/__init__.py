@@ -1,0 +1,1 @@
+"""Two data sets and three prompts: what `make eval-demo` compares."""
