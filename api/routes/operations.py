@@ -24,10 +24,9 @@ router = APIRouter(tags=["operations"])
 )
 async def metrics(service: Opened) -> Response:
     """Of all workers together, in Prometheus' text format."""
-    return Response(
-        service.metrics.text(service.pipeline.recall.artefact, open_breakers(service.pipeline.model)),
-        media_type=CONTENT_TYPE,
-    )
+    pipeline = service.pipeline
+    text = service.metrics.text(pipeline.recall.artefact, open_breakers(pipeline.model))
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 @router.get("/version", summary="Which version runs")
