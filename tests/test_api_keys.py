@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from api.allowance import Allowance
 from api.keys import KeyRing, list_keys, make_key, revoke_key
 from api.migrations import open_migrated
 from api.rates import Rates
+from api.security import SecurityConfig
 from recall.errors import NotFound
 from tests.whole import whyrec, write_platforms
 
@@ -117,3 +119,21 @@ async def test_keys_of_the_store_are_listed_oldest_first(store):
     for n in range(3):
         await make_key(store, name=str(n), scopes=["read"], now=n)
     assert [key.name for key in await list_keys(store)] == ["0", "1", "2"]
+
+
+async def test_tokens_of_all_workers_count_for_the_day_and_a_new_day_is_fresh(store):
+    _, key = await make_key(store, name="a", scopes=["read"], tokens_per_day=100)
+    workers = [Allowance(store, SecurityConfig()) for _ in range(4)]
+    for worker in workers:
+        assert not await worker.spent(key, now=0)
+        await worker.add(key, 30, now=0)
+    assert [await worker.spent(key, now=0) for worker in workers] == [True] * 4
+    assert not await workers[0].spent(key, now=86_400)
+
+
+async def test_a_key_without_a_limit_is_never_spent(store):
+    _, key = await make_key(store, name="a", scopes=["read"])
+    allowance = Allowance(store, SecurityConfig())
+    await allowance.add(key, 10**9)
+    assert not await allowance.spent(key)
+    assert not await Allowance(store, SecurityConfig(tokens_per_day=5)).spent(key)
