@@ -25,7 +25,7 @@ from recall.sources.live import LiveSource
 from recall.store.consents import load_statements
 from recall.store.engine import Store
 from recall.store.links import add_decisions, load_ledger, save_aliases
-from recall.store.tombstones import load_tombstones
+from recall.store.tombstones import Tombstones, load_tombstones
 from recall.workspace import Workspace
 
 
@@ -99,3 +99,9 @@ def _current(workspace: Workspace) -> pa.Table | None:
         return pq.read_table(workspace.builds.current() / "links.parquet")
     except (NotFound, FileNotFoundError):
         return None
+
+
+def erased_accounts(settings: Settings) -> Tombstones:
+    """The tombstones of the configured store; StoreError when it can't be read."""
+    with open_migrated(settings.store.resolve(Workspace(settings.workspace).store_file)) as store:
+        return store.run(load_tombstones(store))

@@ -68,9 +68,14 @@ def use_model(
     Example: whyrec models use 20261124T051500-als
     """
     from api.cli.output import console
+    from api.linking import erased_accounts
     from api.settings import load_settings
     from recall.artefact import activate
+    from recall.purge import purge
     from recall.workspace import Workspace
 
-    artefact = activate(Workspace(load_settings(config).workspace).models, name)
+    settings = load_settings(config)
+    workspace = Workspace(settings.workspace)
+    purge(workspace, erased_accounts(settings))  # nobody rolls back to what was erased
+    artefact = activate(workspace.models, name)
     console().print(f"artefact {artefact.name} is current (every file verified)")

@@ -29,6 +29,7 @@ def train(
     """Fit the recallers on the current build.
 
     The new artefact is verified, then made current; until then, and on any error, the previous one serves.
+    Older builds and artefacts that still hold an erased account are removed.
     With --tune settings are tried on each person's last liked item; the table of trials is kept among the
     weights, and the artefact is trained with the best one.
 
@@ -37,11 +38,15 @@ def train(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from api.cli.output import console, print_json
+    from api.linking import erased_accounts
     from api.settings import load_settings
+    from recall.purge import check_clean, purge
     from recall.train import train as run
     from recall.workspace import Workspace
 
     settings = load_settings(config)
+    workspace, erased = Workspace(settings.workspace), erased_accounts(settings)
+    check_clean(workspace, erased)
     chosen = settings.train if seed is None else settings.train.model_copy(update={"seed": seed})
 
     def show(step: str, done: int, all: int) -> None:
@@ -50,9 +55,10 @@ def train(
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        tuned = _tune(Workspace(settings.workspace), chosen, seconds, show) if tune else None
+        tuned = _tune(workspace, chosen, seconds, show) if tune else None
         chosen = tuned.config if tuned else chosen
-        artefact = run(Workspace(settings.workspace), chosen, progress=show, wait=wait)
+        artefact = run(workspace, chosen, progress=show, wait=wait)
+    purge(workspace, erased)
     manifest = artefact.manifest
     if json:
         tried = {"tuned": tuned} if tuned else {}
