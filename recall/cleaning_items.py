@@ -136,7 +136,9 @@ def _several(raw: Any, column: str | None, constant: str | None, source: ItemSou
 
 
 def _listed(cell: Any, separator: str) -> Any:
-    values = cell.fill_null("").split(separator).map(lambda value: tidy(value))
+    # Spark splits at a pattern: what it splits at must mean itself.
+    parts = cell.fill_null("").replace(separator, SEPARATOR).split(SEPARATOR)
+    values = parts.map(lambda value: tidy(value))
     return values.filter(lambda value: value.length() > 0)
 
 

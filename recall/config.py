@@ -278,6 +278,10 @@ class PlatformConfig(_Section):
 class MergeConfig(_Section):
     """[merge]: how interactions are made from events."""
 
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What cleans, joins and aggregates; 'spark' needs the extra of that name, and Java."""
+    spark: dict[str, str] = {}
+    """Spark's own settings: "spark.master" = "spark://…"; without a master it runs on this machine."""
     memory_limit: str = Field("1GB", pattern=r"^\d+(MB|GB)$")
     """DuckDB's limit; larger inputs spill to the workspace."""
     threads: int = Field(0, ge=0)

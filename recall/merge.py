@@ -21,16 +21,16 @@ from recall.consent_groups import Consent, training_groups
 from recall.errors import ConfigError, DataError
 from recall.links.keys import VARIABLE, salt_mark
 from recall.merge_build import Build, Linker
-from recall.merge_engine import open_engine
+from recall.merge_engine import Engine, open_engine
 from recall.merge_links import own_links, sorted_links
 from recall.merge_stage import (
     Stage,
     known_fingerprint,
     load_stage,
-    make_stage,
     settings_hash,
     stage_folder,
 )
+from recall.merge_staging import make_stage
 from recall.report import BuildReport, totals
 from recall.report_facts import Notes, describe
 from recall.report_html import report_page
@@ -90,7 +90,7 @@ def ingest(
     with _lock(workspace.folder / "ingest.lock"):
         workspace.builds.sweep()
         with open_engine(inputs.merge, workspace.folder / "spill") as engine:
-            stages = _stage(inputs, workspace.folder / "staged", engine.reader, report)
+            stages = _stage(inputs, workspace.folder / "staged", engine, report)
             latest = now + inputs.merge.future_hours * 3600
             with workspace.builds.new("data") as part:
                 build = Build(engine, part, stages, inputs.platforms, inputs.merge, latest)
@@ -120,7 +120,7 @@ def ingest(
     return result
 
 
-def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list[Stage]:
+def _stage(inputs: Inputs, staged: Path, engine: Engine, report: Progress) -> list[Stage]:
     """Every source file, staged; unchanged ones as they were."""
     staged.mkdir(exist_ok=True)
     for left in (*staged.glob("*.part"), *staged.glob("*.parquet")):  # of a run that was killed
@@ -131,11 +131,11 @@ def _stage(inputs: Inputs, staged: Path, backend: Any, report: Progress) -> list
     stages = []
     for done, file in enumerate(files):
         report(f"reading {file.name}", done, len(files))
-        stages.append(_stage_one(inputs, staged, backend, file))
+        stages.append(_stage_one(inputs, staged, engine, file))
     return stages
 
 
-def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> Stage:
+def _stage_one(inputs: Inputs, staged: Path, engine: Engine, file: SourceFile) -> Stage:
     fetched = None
     if file.path is None:
         fetched = fetch(file.source, inputs.root, staged / f"{file.key}.parquet", file.name)
@@ -153,7 +153,7 @@ def _stage_one(inputs: Inputs, staged: Path, backend: Any, file: SourceFile) -> 
         if known := load_stage(folder, file):
             return replace(known, reused=True)
         return make_stage(
-            backend,
+            engine,
             folder,
             file,
             found,

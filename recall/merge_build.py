@@ -70,7 +70,7 @@ class Build:
         seen = self.engine.keep("seen", steps.listings_seen(once))
         every = self.engine.keep("every", catalogue.catalogue(self._catalogue(), seen))
         tick("links")
-        found = linker(accounts.to_pyarrow(), every.to_pyarrow())
+        found = linker(self.engine.fetch(accounts), self.engine.fetch(every))
         pq.write_table(found, self.part / "links.parquet", compression="zstd")
         links = self.engine.table(found)
         tick("events")
@@ -101,7 +101,7 @@ class Build:
     def _future(self, staged: Any) -> None:
         """Leave out what lies after the clock."""
         if any(stage.latest is not None and stage.latest > self.latest for stage in self.stages):
-            late = steps.future(staged, self.latest).select(*steps.PLACE, "time").to_pyarrow()
+            late = self.engine.fetch(steps.future(staged, self.latest).select(*steps.PLACE, "time"))
             moments = pc.strftime(late["time"].cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ")
             detail = pc.binary_join_element_wise(moments, "is after the time of the ingest", " ")
             self.left_out["events"].add(late, "time_in_future", detail)
@@ -113,7 +113,7 @@ class Build:
             mine = rows.filter(rows.platform == platform)
             mine = mine.mutate(h=self.engine.hashed(*steps.contents(mine)))
             twice = self.engine.keep("twice", steps.repeated(mine))
-            found = steps.copies(mine, twice).to_pyarrow()
+            found = self.engine.fetch(steps.copies(mine, twice))
             if len(found):
                 names, lines = left_out.lines(found["first_order"], found["first_row"])
                 at = pa.array(lines).cast(pa.string())
@@ -131,7 +131,8 @@ class Build:
         )
         bots = self.engine.keep("bots", steps.bots(once, accounts, links, self.engine.table(limits)))
         if bots.count().to_pyarrow().as_py():
-            theirs = once.inner_join(bots, ["platform", "user"]).select(*steps.PLACE, "most").to_pyarrow()
+            theirs = once.inner_join(bots, ["platform", "user"]).select(*steps.PLACE, "most")
+            theirs = self.engine.fetch(theirs)
             most = theirs["most"].cast(pa.string())
             detail = pc.binary_join_element_wise(most, "events of this person on one UTC day", " ")
             self.left_out["events"].add(theirs, "bot", detail)
@@ -143,7 +144,7 @@ class Build:
         rows = steps.linked(rows, links)
         rows = rows.mutate(h=self.engine.hashed(rows.person, rows.item, rows.type))
         twice = self.engine.keep("twice", steps.repeated(rows))
-        near = steps.near_duplicates(rows, twice, self.config.near_seconds).to_pyarrow()
+        near = self.engine.fetch(steps.near_duplicates(rows, twice, self.config.near_seconds))
         moments = pc.strftime(near["following"].cast(pa.timestamp("s")), "%Y-%m-%dT%H:%M:%SZ")
         detail = pc.binary_join_element_wise("the same again at", moments, " ")
         self.left_out["events"].add(near, "near_duplicate", detail)
@@ -153,7 +154,7 @@ class Build:
         left_out = self.left_out["items"]
         rows = catalogue.numbered_copies(self.engine.staged("items", left_out.stages))
         rows = self.engine.keep("item_rows", rows)
-        found = rows.filter(rows.copy > 0).select(*steps.PLACE).to_pyarrow()
+        found = self.engine.fetch(rows.filter(rows.copy > 0).select(*steps.PLACE))
         left_out.add(found, "duplicate", "a listing of an earlier row")
         return rows.filter(rows.copy == 0)
 

@@ -58,16 +58,16 @@ def items(rows: Any) -> Any:
             for name in _LISTS
         },
     )
-    by = ["order", "platform", "listing"]
+    by = ibis.window(group_by="item", order_by=["order", "platform", "listing"])
+    rows = rows.mutate(place=ibis.row_number().over(by))
     grouped = rows.group_by("item").agg(
-        **{name: rows[name].first(order_by=by, include_null=False) for name in (*_PLAIN, *_LISTS)}
+        **{name: rows[name].argmin(rows.place, where=rows[name].notnull()) for name in (*_PLAIN, *_LISTS)}
     )
     pairs = rows.select("item", pair=rows.external_ids.unnest())
     pairs = pairs.select("item", kind=pairs.pair.split(SEPARATOR)[0], value=pairs.pair.split(SEPARATOR)[1])
     single = pairs.group_by("item", "kind").agg(value=pairs.value.min())
-    ids = single.group_by("item").agg(
-        kinds=single.kind.collect(order_by="kind"), values=single.value.collect(order_by="kind")
-    )
+    single = single.select("item", pair=single.kind + SEPARATOR + single["value"])
+    ids = single.group_by("item").agg(pairs=single.pair.collect())
     joined = grouped.left_join(ids, "item")
     return joined.select(
         "item",
@@ -78,19 +78,18 @@ def items(rows: Any) -> Any:
         "description",
         "language",
         "min_age",
-        external_ids=as_map(joined.kinds, joined["values"]),
+        external_ids=as_map(joined.pairs.sort()),
     ).order_by("item")
 
 
 def with_map(rows: Any) -> Any:
     """`listings` with external_ids as a map, sorted by platform and listing."""
-    pairs = rows.external_ids
+    return rows.mutate(external_ids=as_map(rows.external_ids)).order_by("platform", "listing")
+
+
+def as_map(pairs: Any) -> Any:
+    """A map of KIND<unit separator>VALUE texts, empty where there are none."""
+    pairs = pairs.fill_null(ibis.literal([], "array<string>"))
     kinds = pairs.map(lambda pair: pair.split(SEPARATOR)[0])
     values = pairs.map(lambda pair: pair.split(SEPARATOR)[1])
-    return rows.mutate(external_ids=as_map(kinds, values)).order_by("platform", "listing")
-
-
-def as_map(keys: Any, values: Any) -> Any:
-    """A map, empty where there are no keys."""
-    none = ibis.literal([], "array<string>")
-    return ibis.map(keys.fill_null(none), values.fill_null(none))
+    return ibis.map(kinds, values)

@@ -14,10 +14,8 @@ from typing import Any, Protocol
 import ibis
 import pyarrow as pa
 
-from recall.cleaning import STAGED
-from recall.cleaning_items import STAGED as STAGED_ITEMS
 from recall.config import MergeConfig
-from recall.merge_stage import Stage
+from recall.merge_stage import Stage, staged_types
 from recall.sources.connection import connect, identifier, literal
 
 Clean = Callable[[Any], Any]
@@ -43,11 +41,14 @@ class Engine(Protocol):
     def keep(self, name: str, expression: Any) -> Any:
         """The expression's rows, computed once; the same name again replaces them."""
 
+    def fetch(self, expression: Any) -> pa.Table:
+        """The expression's rows, here."""
+
     def hashed(self, *columns: Any) -> Any:
         """64 bits that are equal where all columns are. Of this engine only: never written to a build."""
 
-    def clean(self, raw: Any, clean: Clean, target: Path) -> None:
-        """Write `clean(raw)` to a Parquet file, rows in the order of `raw` (a table of `reader`)."""
+    def clean(self, raw: Any, clean: Clean, schema: pa.Schema, target: Path) -> None:
+        """Write `clean(raw)` to one Parquet file, rows in the order of `raw` (a table of `reader`)."""
 
     def write(self, path: Path, expression: Any, schema: pa.Schema) -> None:
         """Write the expression's rows to one Parquet file, in their order and with the schema's types."""
@@ -57,7 +58,13 @@ class Engine(Protocol):
 def open_engine(config: MergeConfig, spill: Path) -> Iterator[Engine]:
     """The engine that [merge] names. MissingExtra when it is not installed."""
     with connect(config, spill) as reader:
-        yield DuckDB(reader)
+        if config.engine == "duckdb":
+            yield DuckDB(reader)
+            return
+        from recall.merge_spark import open_spark
+
+        with open_spark(reader, spill, config.spark) as spark:
+            yield spark
 
 
 _SQL_TYPES = {
@@ -67,6 +74,7 @@ _SQL_TYPES = {
     pa.int64(): "BIGINT",
     pa.int32(): "INTEGER",
     pa.int8(): "TINYINT",
+    pa.bool_(): "BOOLEAN",
 }
 
 
@@ -93,16 +101,19 @@ class DuckDB:
         self.reader.raw_sql(f"DROP TABLE IF EXISTS kept_{name}")
         return self.reader.create_table(f"kept_{name}", expression, temp=True)
 
+    def fetch(self, expression: Any) -> pa.Table:
+        return expression.to_pyarrow()
+
     def hashed(self, *columns: Any) -> Any:
         return native("hash", columns, "uint64")
 
-    def clean(self, raw: Any, clean: Clean, target: Path) -> None:
-        clean(raw).to_parquet(target, compression="zstd")
+    def clean(self, raw: Any, clean: Clean, schema: pa.Schema, target: Path) -> None:
+        self.write(target, clean(raw), schema)
 
     def write(self, path: Path, expression: Any, schema: pa.Schema) -> None:
         """Cast where Ibis believes a type and DuckDB does not (a whole-number literal has 32 bits there, a
         sum 128)."""
-        view = self.reader.create_view(f"out_{path.stem}", expression)
+        view = self.reader.create_view("out", expression, overwrite=True)
         cells = ", ".join(
             f"CAST({identifier(field.name)} AS {_sql_type(field.type)}) AS {identifier(field.name)}"
             for field in schema
@@ -140,9 +151,6 @@ def _scan(kind: str, stages: Sequence[Stage]) -> str:
         paths = ", ".join(literal(str(stage.rows)) for stage in stages)
         return f"SELECT *, {place} FROM read_parquet([{paths}])"
     # DuckDB reads no empty list of files.
-    types = {"string": "VARCHAR", "float64": "DOUBLE", "int64": "BIGINT", "int32": "INTEGER"}
-    types |= {"int8": "TINYINT", "boolean": "BOOLEAN", "array<string>": "VARCHAR[]"}
-    columns = STAGED if kind == "events" else STAGED_ITEMS
-    cells = [f"NULL::{types[dtype]} AS {identifier(name)}" for name, dtype in columns.items()]
+    cells = [f"NULL::{_sql_type(field.type)} AS {identifier(field.name)}" for field in staged_types(kind)]
     cells += ["NULL::BIGINT AS file_order", "NULL::BIGINT AS row"]
     return f"SELECT {', '.join(cells)} WHERE false"

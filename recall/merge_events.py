@@ -181,7 +181,7 @@ def people(rows: Any) -> Any:
     return (
         each.group_by("person")
         .agg(
-            platforms=each.platform.collect(order_by="platform"),
+            platforms=each.platform.collect().sort(),
             events=each.n.sum().cast("int32"),
             first=each["first"].min(),
             last=each["last"].max(),

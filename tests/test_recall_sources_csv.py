@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from recall.config import EventSource, MergeConfig
 from recall.errors import DataError
-from recall.merge_stage import Stage, make_stage
+from recall.merge_engine import DuckDB
+from recall.merge_stage import Stage
+from recall.merge_staging import make_stage
 from recall.sources.connection import connect
 from recall.sources.csv_scan import scan
 from recall.sources.files import SourceFile, fingerprint
@@ -36,7 +38,7 @@ def stage(folder: Path, content: bytes, name: str = "log.csv", **options: Any) -
     path.write_bytes(content)
     source = EventSource.model_validate({"path": name, "columns": COLUMNS} | options)
     file = SourceFile("shop", "events", 0, source, name, path)
-    return make_stage(BACKEND, folder / "stage", file, fingerprint(path), max_title=500)
+    return make_stage(DuckDB(BACKEND), folder / "stage", file, fingerprint(path), max_title=500)
 
 
 def kept(found: Stage) -> list[tuple[str, str, int, str]]:
