@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 MODEL = "local-words"
@@ -34,10 +35,36 @@ class FaultServer:
         self.refused: tuple[str, ...] = ()
         """Fields of a request that are answered with 400."""
         self.ignores_schema = False
+        self.model = MODEL
+        """The name under which it serves."""
         self.answer = "plain words"
         self.seconds = 0.0
         self._working = 0
         self.url = ""
+        self._port = 0
+        self._listening: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """On a free port of the loopback; again on the same one after `refuse`."""
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.ensure_future(self.serve(reader, writer))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+        self._listening = await asyncio.start_server(accept, "127.0.0.1", self._port)
+        self._port = self._listening.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}/v1"
+
+    async def refuse(self) -> None:
+        """Connections that are open end, new ones are refused."""
+        if self._listening is not None:
+            self._listening.close()
+        connections = list(self._connections)
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
@@ -58,7 +85,7 @@ class FaultServer:
         )
         body = json.loads(await reader.readexactly(length)) if length else {}
         if path.endswith("/models"):
-            row = {"id": MODEL, "object": "model", "max_model_len": 4096}
+            row = {"id": self.model, "object": "model", "max_model_len": 4096}
             return await self._send(writer, {"object": "list", "data": [row]})
         if path == "/tokenize":
             return await self._send(
@@ -82,7 +109,7 @@ class FaultServer:
         body: dict[str, Any],
         fault: str | None,
     ) -> bool:
-        if body["model"] != MODEL:
+        if body["model"] != self.model:
             return await self._send(writer, _error(f"model {body['model']!r} does not exist"), status=404)
         for field in self.refused:
             if field in body:
@@ -154,7 +181,13 @@ class FaultServer:
             ]
             choice["logprobs"] = {"content": [{**tokens[0], "top_logprobs": tokens[: body["top_logprobs"]]}]}
         usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
-        return {"id": "1", "object": "chat.completion", "model": MODEL, "choices": [choice], "usage": usage}
+        return {
+            "id": "1",
+            "object": "chat.completion",
+            "model": self.model,
+            "choices": [choice],
+            "usage": usage,
+        }
 
     async def _send(
         self,
@@ -194,19 +227,29 @@ def _example(schema: dict[str, Any]) -> Any:
 async def fault_server() -> AsyncIterator[FaultServer]:
     """The server on a free port of the loopback, in the test's own event loop."""
     server = FaultServer()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(server.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+    await server.listen()
     try:
         yield server
     finally:
-        listening.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.refuse()
+
+
+@contextmanager
+def fault_server_in_thread() -> Iterator[tuple[FaultServer, Callable[[Any], Any]]]:
+    """The server on the loop of a thread of its own, and a function that runs a coroutine there."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    server = FaultServer()
+    run(server.listen())
+    try:
+        yield server, run
+    finally:
+        run(server.refuse())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

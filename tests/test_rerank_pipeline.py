@@ -17,11 +17,13 @@ from recall.train_config import TrainConfig
 from recall.types import Candidate, History
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.llm import LLMConfig, make_model
 from rerank.llm.layers import Layers
 from rerank.llm.limits_config import BudgetConfig, CacheConfig
 from rerank.llm.scripted import ScriptedModel
 from rerank.pipeline import Pipeline
 from rerank.types import Cause, Deadline, Done, Ranked, Reasoned, Recalled, Request, Status, Usage
+from tests.fault_server import fault_server
 from tests.worlds import item, person, write_build
 
 PLATFORMS = ("cinema", "stream")
@@ -248,3 +250,21 @@ async def test_a_request_that_may_cost_no_more_keeps_recall_order_and_says_budge
     assert ids(answer) == await recall_order(world)
     assert answer.provenance.cause == answer.provenance.reasons_cause == Cause.BUDGET
     assert answer.provenance.rerank_status == Status.SKIPPED
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip", "reset", "500", "html"])
+async def test_a_fault_of_the_endpoint_leaves_no_task_and_no_connection(world, fault):
+    async with fault_server() as server:
+        model = make_model(LLMConfig(base_url=server.url), {})
+        one = pipeline(world, model)
+        await one.recommend(Request(person("p1"), k=3, deadline=Deadline.after(5)))
+        tasks, connections = len(asyncio.all_tasks()), server.open
+        server.fault = fault
+        await one.recommend(Request(person("p1"), k=3, deadline=Deadline.after(0.4)))
+        for _ in range(300):  # the dripping server notices at its next byte
+            if server.open <= connections and len(asyncio.all_tasks()) <= tasks:
+                break
+            await asyncio.sleep(0.01)
+        assert server.open <= connections
+        assert len(asyncio.all_tasks()) <= tasks
+        await model.aclose()

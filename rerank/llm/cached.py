@@ -113,7 +113,9 @@ class CachedModel:
 
     async def _keys(self, questions: Sequence[Any], deadline: Deadline) -> list[tuple[str, str]]:
         """Keys of each question and of the person; empty where the store gives none: nothing is kept then."""
-        who = identity(self.model) or (await self.model.capabilities(deadline)).model
+        if (who := identity(self.model)) is None:
+            served = (await self.model.capabilities(deadline)).model
+            who = identity(self.model) or served
         try:
             person = await self._cache.person(self._asker.person)
             return [(await self._cache.key(who, person, question), person) for question in questions]

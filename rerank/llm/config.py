@@ -62,8 +62,8 @@ class LLMConfig(EndpointConfig):
     turns it on."""
     fallbacks: tuple[EndpointConfig, ...] = ()
     """Endpoints that are asked in order when the first one fails or its breaker is open."""
-    breaker_failures: int = Field(5, ge=1, le=1000)
-    """Failures in a row after which an endpoint is left alone."""
+    breaker_failures: int = Field(3, ge=1, le=1000)
+    """Calls in a row that failed, retries included, after which an endpoint is left alone."""
     breaker_seconds: float = Field(15.0, gt=0)
     """How long it is left alone before one call tries it again."""
 

@@ -37,6 +37,8 @@ class EmbeddedModel:
         if importlib.util.find_spec("openvino_genai") is None:
             raise MissingExtra("openvino-genai", "embedded")
         self.name = weights.stem
+        file = weights.stat()
+        self.identity = f"embedded {weights.name} {file.st_size} {file.st_mtime_ns}"
         limits = [limit for limit in (context, read_header(weights).context) if limit]
         self.context = min(limits) if limits else None
         settings = {"weights": str(weights), "context": self.context, "kv_cache_gb": kv_cache_gb}
