@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -38,3 +38,28 @@ KEY_USE = Table(
     Index(None, "kind", "window"),
 )
 """What a key used, over all workers."""
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("question", Text, nullable=False),  # JSON: what all rows ask
+    Column("total", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),  # UTC seconds
+    Column("finished", BigInteger),  # null: under way
+    Column("worker", Text),  # the process that is at it; null: nobody yet
+    Column("lease", BigInteger, nullable=False),  # UTC seconds: another process may take it from then on
+    Index(None, "finished", "created"),
+)
+
+BATCH_ROWS = Table(
+    "batch_rows",
+    METADATA,
+    Column("batch", Text, primary_key=True),
+    Column("row", Integer, primary_key=True),  # from 0
+    Column("platform", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("served", Text),  # the answer, in the journal
+    Column("problem", Text),  # why there is none; both null: not asked yet
+    Index(None, "platform", "user"),
+)

@@ -18,7 +18,7 @@ from recall.store import Store, open_store
 from rerank.journal.tables import METADATA as JOURNAL
 from rerank.llm.tables import METADATA as CALLS
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
 METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL, CALLS, API)
