@@ -117,6 +117,14 @@ def day(at: int) -> str:
         return number(at)
 
 
+def moment(at: int) -> str:
+    """UTC seconds as a date and time; what no calendar holds as a number."""
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return number(at)
+
+
 def text(value: object) -> str:
     """Untrusted text for HTML: escaped, without control characters and direction overrides."""
     plain = "".join(char if char.isprintable() else " " for char in str(value))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from api.cli.options import Config, Json
 
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 
 
 def ingest(
+    check: Annotated[
+        bool, typer.Option("--check", help="Try the beginning of every source and write nothing.")
+    ] = False,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, max=100_000, help="With --check: rows of each source to try.")
+    ] = 2_000,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -21,7 +29,10 @@ def ingest(
     Only new and changed files are read again. When more rows are unusable than [merge] max_reject_share
     allows, nothing is changed and the commonest reasons are shown.
 
-    Example: whyrec ingest --config shop/whyrec.toml
+    With --check it shows what each column of each source becomes and which rows would be left out, and ends
+    with 1 where a source can't be read.
+
+    Example: whyrec ingest --check --config shop/whyrec.toml
     """
     import time
 
@@ -31,6 +42,11 @@ def ingest(
     from recall.workspace import Workspace
 
     settings = load_settings(config)
+    if check:
+        from api.cli.preview import show_preview
+
+        show_preview(settings, rows, json=json)
+        return
     with Linking.open(settings) as linking:
         report = _run(Workspace(settings.workspace), linking, now=int(time.time()))
         linking.keep()
@@ -60,6 +76,7 @@ def _run(workspace: Workspace, linking: Linking, *, now: int) -> BuildReport:
             now=now,
             progress=show,
             notes=linking.linker,
+            ready=linking.ready,
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ from recall.sources.connection import identifier
 _BATCH = 50_000
 
 
-def fetch(source: Source, root: Path, target: Path, name: str) -> Path:
-    """Read the source into `target` and return it; every column is text, as in a CSV file, empty for null.
+def fetch(source: Source, root: Path, target: Path, name: str, *, limit: int | None = None) -> Path:
+    """Read the source (up to about `limit` rows) into `target` and return it.
 
-    DataError when
-    the database can't be reached or refuses the query; the URL's password is never shown.
+    Every column is text, as in a CSV file, empty for null. DataError when the database can't be reached or
+    refuses the query; the URL's password is never shown.
     """
     url = re.sub(r"\$(\w+)", lambda match: _variable(match.group(1), name), source.url or "")
     query = source.query or "SELECT * FROM " + ".".join(
@@ -33,9 +33,9 @@ def fetch(source: Source, root: Path, target: Path, name: str) -> Path:
     scheme, _, rest = url.partition("://")
     try:
         if scheme == "sqlite":
-            _write(target, _sqlite(root / rest.removeprefix("/"), query))
+            _write(target, _sqlite(root / rest.removeprefix("/"), query), limit)
         elif scheme in ("postgresql", "postgres"):
-            asyncio.run(_write_async(target, _postgres(url, query)))
+            asyncio.run(_write_async(target, _postgres(url, query), limit))
         else:
             raise ConfigError(f"{name}: no driver for {scheme!r}; use sqlite:///FILE or postgresql://…")
     except (OSError, sqlite3.Error) as error:
@@ -63,7 +63,7 @@ def _sqlite(path: Path, query: str) -> Iterator[tuple[list[str], Sequence[Any]]]
         connection.close()
 
 
-async def _postgres(url: str, query: str) -> AsyncIterator[tuple[list[str], Sequence[Any]]]:
+async def _postgres(url: str, query: str) -> AsyncGenerator[tuple[list[str], Sequence[Any]], None]:
     import asyncpg
 
     try:
@@ -82,22 +82,31 @@ async def _postgres(url: str, query: str) -> AsyncIterator[tuple[list[str], Sequ
         raise DataError(f"the database refused the query: {error}") from error
 
 
-def _write(target: Path, batches: Iterator[tuple[list[str], Sequence[Any]]]) -> None:
-    writer = None
+def _write(target: Path, batches: Iterator[tuple[list[str], Sequence[Any]]], limit: int | None) -> None:
+    writer, count = None, 0
     for columns, rows in batches:
         table = _table(columns, rows)
         writer = writer or pq.ParquetWriter(target, table.schema)
         writer.write_table(table)
+        count += len(rows)
+        if limit is not None and count >= limit:
+            break
     if writer:
         writer.close()
 
 
-async def _write_async(target: Path, batches: AsyncIterator[tuple[list[str], Sequence[Any]]]) -> None:
-    writer = None
+async def _write_async(
+    target: Path, batches: AsyncGenerator[tuple[list[str], Sequence[Any]], None], limit: int | None
+) -> None:
+    writer, count = None, 0
     async for columns, rows in batches:
         table = _table(columns, rows)
         writer = writer or pq.ParquetWriter(target, table.schema)
         writer.write_table(table)
+        count += len(rows)
+        if limit is not None and count >= limit:
+            await batches.aclose()
+            break
     if writer:
         writer.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import csv
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +51,50 @@ def raw_rows(path: Path, redact: Collection[str], numbers: Mapping[int, int]) ->
             result[numbers[offset + position]] = redacted_row(row, redact)
         position += len(batch)
     return result
+
+
+def raw_cells(
+    path: Path, source: Source, format: str, columns: Sequence[str], rows: Sequence[int]
+) -> list[dict[str, str]]:
+    """Column → raw text of these rows (first lines; of Parquet, numbers from 1), for showing.
+
+    A row that spans several lines, or can't be cut into columns, gives what its first line holds.
+    """
+    if format == "parquet":
+        table = pq.read_table(path).take(pa.array([row - 1 for row in rows], pa.int64()))
+        return [{name: _text(value) for name, value in row.items()} for row in table.to_pylist()]
+    found = []
+    for _, line in read_lines(path, {row: row for row in rows}, source.encoding):
+        text = line.decode(_python_encoding(source), errors="replace").strip("\r\n\ufeff")
+        if format == "jsonl":
+            found.append(_json_cells(text))
+        elif len(source.delimiter) > 1 or not source.quote:
+            found.append(dict(zip(columns, text.split(source.delimiter), strict=False)))
+        else:
+            fields = next(csv.reader([text], delimiter=source.delimiter, quotechar=source.quote), [])
+            found.append(dict(zip(columns, fields, strict=False)))
+    return found
+
+
+def _python_encoding(source: Source) -> str:
+    return "utf-8" if source.encoding == "utf-16" else source.encoding  # read_lines gives UTF-16 as UTF-8
+
+
+def _json_cells(text: str, prefix: str = "") -> dict[str, str]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    cells: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            inner = {f"{prefix}{name}.{key}": _text(one) for key, one in value.items()}
+            cells |= inner
+        cells[prefix + name] = _text(value)
+    return cells
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
