@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,8 +31,8 @@ from recall.workspace import Workspace
 
 @dataclass(slots=True)
 class Linking:
-    """Hands `inputs`, `link` and `consent` to recall.merge.ingest; `keep` afterwards saves which ids became
-    which, and what a judge said."""
+    """Hands `inputs`, `link`, `consent` and `ready` to recall.merge.ingest; `keep` comes after it. `ready` and
+    `keep` save which ids became which, so that none is lost wherever a crash falls."""
 
     store: Store
     inputs: Inputs
@@ -83,15 +83,27 @@ class Linking:
         """Whose account this is by the links just made; a person of its own when it is in none."""
         return self.persons.get((platform, user)) or person_id(platform, user)
 
-    def keep(self) -> None:
-        """Save the aliases that lead from the ids of the build before to those of this one."""
-        if self.after is None:
-            return
-        aliases = self.ledger.follow(self.before, self.after)
-        if aliases != dict(self.ledger.aliases):
-            self.store.run(save_aliases(self.store, aliases))
+    def ready(self) -> None:
+        """Before the new build is current: save what a judge said, and the aliases that lead from the ids of
+        the build before to those of the new one, beside those that were in force.
+
+        A reader follows an alias only from an id that its build does not have, so both builds are served.
+        """
         if self.linker.judged:
             self.store.run(add_decisions(self.store, self.linker.judged))
+        self._save({**self.ledger.aliases, **self._followed()})
+
+    def keep(self) -> None:
+        """Once the new build is current: drop the aliases that only the one before needed."""
+        self._save(self._followed())
+
+    def _followed(self) -> dict[str, str]:
+        return {} if self.after is None else self.ledger.follow(self.before, self.after)
+
+    def _save(self, aliases: Mapping[str, str]) -> None:
+        if self.after is not None and aliases != dict(self.ledger.aliases):
+            self.store.run(save_aliases(self.store, aliases))
+            self.ledger = replace(self.ledger, aliases=aliases)
 
 
 def _current(workspace: Workspace) -> pa.Table | None:

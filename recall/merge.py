@@ -73,13 +73,16 @@ def ingest(
     now: int,
     progress: Progress | None = None,
     notes: Notes | None = None,
+    ready: Callable[[], None] | None = None,
 ) -> BuildReport:
     """Read what changed, merge everything, make the build current and return its report.
 
     `now` (UTC seconds) is the clock that times are checked against. Without a `linker` every account is a
     person and every listing an item of its own; `notes` is what it left open. Without `consent` a person's
-    platforms all serve each other. DataError when a source can't be read, TooManyRejects when more rows than
-    the configuration allows are unusable; then the build that was current before stays so.
+    platforms all serve each other. `ready` is called when the build is complete and on disk, before it is
+    made current: what must not be behind it is saved there. DataError when a source can't be read,
+    TooManyRejects when more rows than the configuration allows are unusable; then the build that was current
+    before stays so.
     """
     report = progress or (lambda step, done, total: None)
     if not any(platform.events for platform in inputs.platforms.values()):
@@ -113,6 +116,8 @@ def ingest(
                 _write_json(part / "report.json", result.as_json())
                 (part / "report.html").write_text(report_page(result.as_json()), encoding="utf-8")
                 _write_json(part / "manifest.json", _manifest(result, inputs, stages, now))
+        if ready:
+            ready()
         workspace.builds.use(result.build)
         workspace.builds.prune(inputs.merge.keep_builds, needed=builds_in_use(workspace.models))
         _forget(workspace.folder / "staged", stages)
