@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from recall.recallers import Recaller
-from recall.recallers.query import RowQuery, best
+from recall.recallers.query import RowQuery, best, distinct
 from recall.weights import Weights
 
 POOL = 300
@@ -19,6 +19,10 @@ POOL = 300
 
 LEAST = 1e-4
 """Weight of a source that the file gives none: it only orders what the others leave tied."""
+
+
+_NOTHING = 1e-30
+"""A best score below it says nothing, and float32 could not divide by it."""
 
 
 class Mixture:
@@ -40,21 +44,28 @@ class Mixture:
         where = np.searchsorted(rows, chosen)
         return chosen, score, {name: scores[where] for name, scores in own.items()}
 
+    def of(self, query: RowQuery, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Blended scores of these rows, float32, and each source's own."""
+        own = {name: source.at(query, rows) for name, source in self.sources.items()}
+        total = sum(self._weighted(query, own, self._tops(query)).values(), np.zeros(len(rows), np.float32))
+        return total, own
+
     def parts(self, query: RowQuery, items: np.ndarray) -> dict[str, np.ndarray]:
         """Each source's part of the blended score of these rows, float32; together they are the score."""
         own = {name: source.at(query, items) for name, source in self.sources.items()}
-        return self._weighted(
-            query, own, {name: _top(s.scores(query, 1)[1]) for name, s in self.sources.items()}
-        )
+        return self._weighted(query, own, self._tops(query))
 
     def _weighted(
         self, query: RowQuery, own: Mapping[str, np.ndarray], tops: Mapping[str, float]
     ) -> dict[str, np.ndarray]:
         weights = self.weights.of(query)
-        scale = {
-            name: max(weights.get(name, 0.0), LEAST) / tops[name] if tops[name] > 0 else 0.0 for name in own
+        return {
+            name: _parts(scores, tops[name]) * np.float32(max(weights.get(name, 0.0), LEAST))
+            for name, scores in own.items()
         }
-        return {name: np.maximum(scores, 0) * np.float32(scale[name]) for name, scores in own.items()}
+
+    def _tops(self, query: RowQuery) -> dict[str, float]:
+        return {name: _top(source.scores(query, 1)[1]) for name, source in self.sources.items()}
 
     def union(self, query: RowQuery, n: int) -> tuple[np.ndarray, dict[str, float]]:
         """Sorted distinct rows of each source's n best, and each source's best score (0: none).
@@ -68,7 +79,14 @@ class Mixture:
             rows, scores = source.scores(query, n if wanted else 1)
             found.append(rows)
             tops[name] = _top(scores)
-        return np.unique(np.concatenate(found)), tops
+        return distinct(np.concatenate(found)), tops
+
+
+def _parts(scores: np.ndarray, top: float) -> np.ndarray:
+    """Scores as parts of the best one, float32, none below 0; zeros where the best is next to nothing."""
+    if top < _NOTHING:
+        return np.zeros(len(scores), np.float32)
+    return np.asarray(np.maximum(scores, 0) / np.float32(top), np.float32)
 
 
 def _top(scores: np.ndarray) -> float:

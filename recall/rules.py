@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import threading
+from bisect import bisect_right
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
@@ -11,9 +13,16 @@ from recall.attributes import Tags
 from recall.recallers.query import ANY
 from recall.types import Filters
 
+_MASK_BYTES = 32_000_000
+"""What the remembered masks may take together."""
+
 
 class Rules:
-    """The catalogue's attributes (arrays of recall/attributes.py; none: only listing is known)."""
+    """The catalogue's attributes (arrays of recall/attributes.py; none: only listing is known).
+
+    Requests repeat their platform and filters: masks are remembered, for as long as no listing begins or ends
+    to be available. Safe to use from several threads.
+    """
 
     def __init__(self, arrays: Mapping[str, np.ndarray], listed: np.ndarray) -> None:
         self._arrays = arrays
@@ -21,6 +30,15 @@ class Rules:
         self._any = listed.any(axis=0) if len(listed) else np.zeros(listed.shape[1], bool)
         self.categories = Tags.open(arrays, "categories") if arrays else None
         self.creators = Tags.open(arrays, "creators") if arrays else None
+        self._changes: list[int] = []
+        if arrays:
+            times = np.unique(
+                np.concatenate([arrays["available_from"].ravel(), arrays["available_to"].ravel()])
+            )
+            self._changes = times.tolist()
+        self._masks: OrderedDict[Hashable, tuple[np.ndarray, dict[str, int]]] = OrderedDict()
+        self._kept = max(4, min(256, _MASK_BYTES // max(listed.shape[1], 1)))
+        self._lock = threading.Lock()
 
     def allowed(
         self, filters: Filters, *, platform: int, as_of: int, blocked: np.ndarray
@@ -28,8 +46,33 @@ class Rules:
         """bool[items] that may be proposed, and what each rule removed of what the rules before it left.
 
         An item whose language, price or minimum age is not known passes the rule; one without categories
-        passes `categories_out` only.
+        passes `categories_out` only. Both are remembered: copy before writing.
         """
+        key = (
+            platform,
+            bisect_right(self._changes, as_of),
+            blocked.tobytes(),
+            filters.categories_in,
+            filters.categories_out,
+            filters.languages,
+            filters.price_max,
+            filters.max_age_rating,
+        )
+        with self._lock:
+            found = self._masks.get(key)
+            if found is not None:
+                self._masks.move_to_end(key)
+                return found
+        found = self._mask(filters, platform, as_of, blocked)
+        with self._lock:
+            self._masks[key] = found
+            while len(self._masks) > self._kept:
+                self._masks.popitem(last=False)
+        return found
+
+    def _mask(
+        self, filters: Filters, platform: int, as_of: int, blocked: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, int]]:
         allowed = np.array(self._any if platform == ANY else self._listed[platform])
         removed: dict[str, int] = {}
 

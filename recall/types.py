@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 LIKE, NEUTRAL, DISLIKE = 1, 0, -1
@@ -119,10 +119,16 @@ class Query:
 class CandidateList:
     """Candidates in recall order, and how many items each rule removed before ranking."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: Sequence[Candidate]
     removed: Mapping[str, int] = field(default_factory=dict)
     artefact: str = ""
     """Name of the artefact that they come from."""
+
+    @property
+    def scores(self) -> list[float]:
+        """Blended scores in recall order."""
+        found = getattr(self.candidates, "scores", None)
+        return found if found is not None else [candidate.score for candidate in self.candidates]
 
 
 @dataclass(frozen=True, slots=True)

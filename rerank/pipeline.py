@@ -158,7 +158,7 @@ class Pipeline:
         with watch("rank"):
             summary, ranking = await self._rank(request, ground, depth, prompt, deadline)
         weighed = self._weight(request, ground, ranking, prompt)
-        scores = [candidate.score for candidate in ground.found.candidates]
+        scores = ground.found.scores
         order = blend(scores, ranking, weighed[0], self.rank.cap)
         ranked = ground.ranked(ranking, order.order[: request.k], order.scores)
         yield Ranked(ranked)

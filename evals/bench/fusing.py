@@ -34,7 +34,8 @@ def fusing(test: HeldOut, *, progress: Callable[[str], None]) -> list[Figure]:
     split, rows = unlinked(test.train)
     targets = rows[np.repeat(test.platforms, np.diff(test.starts)), test.targets].astype(np.int32)
     parts[UNLINKED] = [(every, _asked(replace(test, train=split, targets=targets)))]
-    apart = np.array([bool((test.query(c).platforms != test.platforms[c]).any()) for c in every], bool)
+    elsewhere = [(test.query(c).platforms != test.platforms[c]).any() for c in range(len(every))]
+    apart = np.array(elsewhere, np.bool_)
     figures = []
     for label, keep in (("", np.ones(len(every), bool)), (" with events on another platform", apart)):
         for method in METHODS:

@@ -87,7 +87,7 @@ def questions(
         events = library.history(person, platform=platform, as_of=moment + 1).events
         history = History(person, tuple(event for event in events if event.item in before))
         query = Query(history, platform=platform, as_of=moment, n=n, had=before)
-        candidates = recallers.candidates(query).candidates
+        candidates = tuple(recallers.candidates(query).candidates)
         found.append(Question(person, platform, moment, history, candidates, target))
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from recall.foldin import FoldIn, solve
 from recall.recallers.contributions import Contributions
+from recall.recallers.lookups import by_item
 from recall.recallers.query import RowQuery, empty_scores
 from recall.recallers.tuning import Tuning
 from recall.topk import FactorIndex, top_k
@@ -73,16 +74,8 @@ class Als:
         if self._half_life < np.inf:
             age = np.maximum(self._reference - query.times[positions], 0)
             weights *= np.exp2(-age / self._half_life)
-        places, first, where = np.unique(place[positions], return_index=True, return_inverse=True)
-        whole = np.bincount(where, weights)
-        confidence = self._alpha * np.minimum(whole, self._cap)
-        if self._recency > 0:
-            order = np.empty(len(first))
-            order[np.argsort(first)] = np.arange(len(first))
-            confidence *= np.exp2(-order / self._recency)
-        share = (confidence / np.maximum(whole, 1e-30))[where]
-        system = solve(self._gram, self._index.factors, places, confidence.astype(np.float32))
-        return Folded(positions, (weights * share).astype(np.float32), system)
+        places, confidence, share = by_item(place[positions], weights, self._alpha, self._cap, self._recency)
+        return Folded(positions, share, solve(self._gram, self._index.factors, places, confidence))
 
     def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:
         user = self.user(query)

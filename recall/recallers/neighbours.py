@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recall.recallers.query import RowQuery, best, empty_scores
+from recall.recallers.lookups import add_up, zeros_of_thread
+from recall.recallers.query import RowQuery, best
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,12 @@ class Neighbours:
 
     def gather(self, sources: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All neighbours of `sources` with their weighted sums: rows sorted and unique, float32 scores."""
-        where, weight = self._slices(sources, weights)
-        if not len(where):
-            return empty_scores()
-        rows, values = self.items[where], self.scores[where] * weight
-        order = np.argsort(rows, kind="stable")
-        rows, values = rows[order], values[order]
-        heads = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-        return rows[heads], np.add.reduceat(values, heads)
+        sums = zeros_of_thread(len(self.starts) - 1)
+        touched = add_up(self.starts, self.items, self.scores, sources, weights.astype(np.float32), sums)
+        rows = np.sort(touched)
+        found = sums[rows]
+        sums[rows] = 0
+        return rows, found
 
     def parts(self, sources: np.ndarray, weights: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """float32[len(wanted), len(sources)]: each source's weighted score of each wanted row."""

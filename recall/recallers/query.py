@@ -10,6 +10,8 @@ import numpy as np
 
 T = TypeVar("T")
 
+_ROW = np.int64(0xFFFFFFFF)
+
 ANY = -1
 """Platform row of a query that asks for no platform in particular, and of events from an unknown one."""
 
@@ -25,7 +27,7 @@ class RowQuery:
     items: np.ndarray
     """int32[h]"""
     weights: np.ndarray
-    """float32[h]: an event's weight times its confidence; finite, never negative; 0 for a dislike."""
+    """float32[h]: finite, never negative; 0 for a dislike."""
     polarity: np.ndarray
     """int8[h]: recall.types.LIKE, NEUTRAL, DISLIKE"""
     times: np.ndarray
@@ -52,13 +54,8 @@ class RowQuery:
 
     def liked(self, last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Positions of each item's newest like, newest first (at most `last`), and the items."""
-        positions = np.flatnonzero((self.polarity > 0) & (self.weights > 0))
-        items = self.items[positions]
-        first = np.unique(items, return_index=True)[1]
-        first.sort()
-        if last is not None:
-            first = first[:last]
-        return positions[first], items[first]
+        positions, items = self.once(_LIKED, _liked)
+        return positions[:last], items[:last]
 
     def open_rows(self, rows: np.ndarray) -> np.ndarray:
         """bool mask over `rows`: allowed and not excluded."""
@@ -68,6 +65,17 @@ class RowQuery:
             at[at == len(self.exclude)] = 0
             keep = keep & (self.exclude[at] != rows)
         return keep
+
+
+_LIKED = object()
+
+
+def _liked(query: RowQuery) -> tuple[np.ndarray, np.ndarray]:
+    positions = np.flatnonzero((query.polarity > 0) & (query.weights > 0))
+    items = query.items[positions]
+    first = np.unique(items, return_index=True)[1]
+    first.sort()
+    return positions[first], items[first]
 
 
 def empty_scores() -> tuple[np.ndarray, np.ndarray]:
@@ -80,9 +88,24 @@ def best(rows: np.ndarray, scores: np.ndarray, n: int) -> tuple[np.ndarray, np.n
     n = max(0, min(n, len(rows)))
     if n == 0:
         return empty_scores()
-    if n < len(rows):
-        threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
-        keep = np.flatnonzero(scores >= threshold)
-        rows, scores = rows[keep], scores[keep]
-    order = np.lexsort((rows, -scores))[:n]
-    return rows[order].astype(np.int32, copy=False), scores[order].astype(np.float32, copy=False)
+    # One sort of whole numbers: a score's bits in its order (IEEE 754), the row turned round below them.
+    bits = np.ascontiguousarray(scores, np.float32).view(np.int32).astype(np.int64)
+    bits ^= (bits >> 31) & 0x7FFFFFFF
+    keys = (bits << 32) | (_ROW - rows)
+    if n < len(keys):
+        keys = np.partition(keys, len(keys) - n)[len(keys) - n :]
+    keys = np.sort(keys)[::-1]
+    bits = keys >> 32
+    bits ^= (bits >> 31) & 0x7FFFFFFF
+    return (_ROW - (keys & _ROW)).astype(np.int32), bits.astype(np.int32).view(np.float32)
+
+
+def distinct(rows: np.ndarray) -> np.ndarray:
+    """Sorted, each once: what np.unique gives, at a third of its cost for some hundreds of rows."""
+    if len(rows) < 2:
+        return rows
+    ordered = np.sort(rows)
+    keep = np.empty(len(ordered), bool)
+    keep[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=keep[1:])
+    return ordered[keep]
