@@ -18,8 +18,9 @@ from prompts import load
 from recall.errors import NotFound
 from recall.ids import MICRO
 from recall.library import BuildLibrary
-from recall.types import DISLIKE, LIKE, Event, Filters, History
+from recall.types import DISLIKE, LIKE, Candidate, Event, Filters, History
 from recall.weigh import Refused, weigh
+from rerank.ground import in_order
 from rerank.journal import Served
 from rerank.types import Deadline, Recommendation, Request
 
@@ -96,11 +97,16 @@ async def question_of(
         prompt=asked.prompt,
         filters=filters,
         history=inline,
+        candidates=_given(asked.candidates) if isinstance(asked, RecommendationBody) else None,
     )
     plan = service.scenarios.plan(asked.scenario, asked.arm, person)
     if asked.prompt is not None:
         _check_prompt(asked.prompt, plan, request.language)
     return Question(under(config, request), plan, began)
+
+
+def _given(items: Sequence[str] | None) -> tuple[Candidate, ...] | None:
+    return None if items is None else in_order(items)
 
 
 async def page_before(service: Service, id: str, *, person: str | None, platform: str | None) -> Served:

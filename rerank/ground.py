@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recall.protocols import Stock
-from recall.types import Because, CandidateList, History, Item, Query
+from recall.types import Because, Candidate, CandidateList, History, Item, Query
 from rerank.types import RankedItem, Ranking, Request
 
 
@@ -53,6 +53,12 @@ class Ground:
     def because(self, items: Sequence[Item]) -> list[Because]:
         """What carries each of these items. CPU work: call it in a thread."""
         return self.stock.recall.explain(self.query, [item.id for item in items])
+
+
+def in_order(items: Sequence[str]) -> tuple[Candidate, ...]:
+    """Candidates of no recaller: these items, best first, each once."""
+    once = list(dict.fromkeys(items))
+    return tuple(Candidate(item, rank, (len(once) - rank) / len(once)) for rank, item in enumerate(once))
 
 
 def fetch(stock: Stock, request: Request, depth: int) -> Ground:

@@ -118,6 +118,8 @@ class RecommendationBody(Strict, Wanted):
     user: UserRef | None = None
     history: list[HistoryEntry] | None = Field(None, max_length=1000)
     """What somebody without an account did, newest first; may be empty. Only the answer to it is kept."""
+    candidates: list[Id] | None = Field(None, min_length=1, max_length=300)
+    """Item ids to be ranked instead of recall's own, best first; filters do not touch them."""
     filters: FilterBody | None = None
 
     @model_validator(mode="after")
