@@ -6,7 +6,7 @@ two letters, so that no label is part of another and none is a number that a tit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any
@@ -57,3 +57,19 @@ REASONS_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 """JSON schema of an answer with reasons. Labels are plain strings: the same schema serves every request."""
+
+
+def whole_orders(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` in which an array of choices is as long as there are choices.
+
+    openvino-genai's grammar and vLLM's enforce lengths, which not every server takes; without one a small
+    model closes the array at once ({"order":[]} from SmolLM2 on 20 candidates).
+    """
+    changed = dict(schema)
+    for name, part in schema.items():
+        if isinstance(part, Mapping):
+            changed[name] = whole_orders(part)
+    choices = changed.get("items", {}).get("enum") if schema.get("type") == "array" else None
+    if choices:
+        changed |= {"minItems": len(choices), "maxItems": len(choices)}
+    return changed

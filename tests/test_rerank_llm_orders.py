@@ -1,5 +1,4 @@
-from rerank.labels import REASONS_SCHEMA, order_schema
-from rerank.llm.stepped import whole_orders
+from rerank.labels import REASONS_SCHEMA, order_schema, whole_orders
 
 
 def test_the_embedded_grammar_wants_every_label_of_an_order():

@@ -7,6 +7,7 @@ retry loop here stays inside the deadline, which holds whatever the server does.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ import httpx
 import openai
 
 from recall.errors import ModelError
+from rerank.labels import whole_orders
 from rerank.llm.config import EndpointConfig
 from rerank.llm.estimate import estimate_tokens
 from rerank.llm.faults import adaptation, may_retry, pause, translate
@@ -40,6 +42,13 @@ class OpenAIModel:
         self._dropped: frozenset[str] = frozenset()
         self._known: Capabilities | None = None
         self._served: str | None = config.model
+
+    @property
+    def identity(self) -> str | None:
+        """Address, model and further fields: what an answer depends on. None until the model is known."""
+        if self._served is None:
+            return None
+        return json.dumps([self.address, self._served, self.config.extra_body], sort_keys=True)
 
     # -- the protocol -----------------------------------------------------------------------------------
 
@@ -70,7 +79,8 @@ class OpenAIModel:
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if schema is not None:
-            wrapped = {"name": "answer", "strict": True, "schema": dict(schema)}
+            form = whole_orders(schema) if self._known is not None and self._known.masks else dict(schema)
+            wrapped = {"name": "answer", "strict": True, "schema": form}
             body["response_format"] = {"type": "json_schema", "json_schema": wrapped}
         raw = await self._complete(body, deadline)
         return read_completion(raw, asked=self._served or self.name, seconds=time.monotonic() - start)

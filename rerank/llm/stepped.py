@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from recall.errors import MissingExtra, ModelError
+from rerank.labels import whole_orders
 from rerank.llm.gguf import read_header
 from rerank.llm.stepper import Job, Stepper
 from rerank.llm.thinking import without_thinking
@@ -208,19 +209,3 @@ class SteppedModel:
                 return await work
         except TimeoutError as error:
             raise ModelError(f"{self.name}: no answer by the deadline", Cause.DEADLINE) from error
-
-
-def whole_orders(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` in which an array of choices is as long as there are choices.
-
-    This engine's grammar enforces lengths, which not every server takes; without one a small model closes
-    the array at once ({"order":[]} from SmolLM2 on 20 candidates).
-    """
-    changed = dict(schema)
-    for name, part in schema.items():
-        if isinstance(part, Mapping):
-            changed[name] = whole_orders(part)
-    choices = changed.get("items", {}).get("enum") if schema.get("type") == "array" else None
-    if choices:
-        changed |= {"minItems": len(choices), "maxItems": len(choices)}
-    return changed

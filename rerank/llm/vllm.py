@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from recall.errors import ConfigError, ModelError
+from rerank.labels import whole_orders
 from rerank.llm.thinking import without_thinking
 from rerank.llm.vllm_core import Core
 from rerank.types import Capabilities, Cause, Deadline, LabelScores, Message, Reply, Sampling, Usage
@@ -67,7 +68,7 @@ class VLLMModel:
 
         start = time.monotonic()
         ids = await self._encode(messages, sampling.max_tokens, deadline)
-        bound = None if schema is None else StructuredOutputsParams(json=dict(schema))
+        bound = None if schema is None else StructuredOutputsParams(json=whole_orders(schema))
         params = self._params(
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
