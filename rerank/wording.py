@@ -9,6 +9,7 @@ from recall.types import Item
 from rerank.summary import Summary, categories, title
 from rerank.types import Message
 from rerank.untrusted import clean, quoted
+from rerank.verbs import Language
 
 WISH_CHARS, PROFILE_CHARS = 300, 1200
 """A longer wish or profile is cut."""
@@ -17,11 +18,20 @@ WISH_LABEL = "w"
 """By which a reason cites the person's wish."""
 
 
-def candidate_line(item: Item, label: str, *, title_chars: int = 120, description_chars: int = 0) -> str:
+def candidate_line(
+    item: Item,
+    label: str,
+    *,
+    language: Language = "en",
+    title_chars: int = 120,
+    description_chars: int = 0,
+) -> str:
     """A: "Title" (1999), Action, Sci-Fi, by "Name" – "what it is about". Without a label, no 'A: '."""
     line = (f"{label}: " if label else "") + title(item, title_chars) + categories(item)
     if item.creators:
-        line += ", by " + ", ".join(quoted(name, 60) for name in item.creators[:3])
+        line += (", 作者 " if language == "zh" else ", by ") + ", ".join(
+            quoted(name, 60) for name in item.creators[:3]
+        )
     if description_chars and item.description:
         line += " – " + quoted(item.description, description_chars)
     return line
@@ -41,7 +51,13 @@ def messages(
 ) -> list[Message]:
     """The prompt's messages for these items; `labels` may be longer than they are."""
     lines = [
-        candidate_line(item, label, title_chars=title_chars, description_chars=description_chars)
+        candidate_line(
+            item,
+            label,
+            language=prompt.language,
+            title_chars=title_chars,
+            description_chars=description_chars,
+        )
         for item, label in zip(items, labels, strict=False)
     ]
     filled = prompt.render(
