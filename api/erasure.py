@@ -29,6 +29,7 @@ async def erase(service: Service, platform: str, user: str) -> tuple[int, dict[s
     layers = service.pipeline.layers
     if layers is not None and layers.cache is not None:
         removed["model_answers"] = await layers.cache.forget(person)
+    removed["batch_rows"] = await service.batches.forget(accounts)
     removed |= await erase_accounts(service.store, accounts, persons, now=now)
     workspace = service.settings.workspace
     removed["evaluations"] = await asyncio.to_thread(forget_evaluations, workspace, persons)

@@ -7,11 +7,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import Request as HTTPRequest
 
+from api.batches import Batches, working
 from api.metrics import Metrics
 from api.opening import open_pipeline
 from api.scenarios import Scenarios
@@ -43,7 +45,13 @@ class Service:
         async with open_pipeline(settings) as (pipeline, store):
             await _warm(pipeline)
             async with Scenarios.open(settings, pipeline) as scenarios:
-                yield cls(settings, pipeline, store, scenarios)
+                service = cls(settings, pipeline, store, scenarios)
+                async with working(service):
+                    yield service
+
+    @cached_property
+    def batches(self) -> Batches:
+        return Batches(self.store)
 
     @property
     def journal(self) -> Journal:

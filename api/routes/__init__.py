@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import events, feedback, health, items, operations, recommendations, rights, users
+from api.routes import (
+    batches,
+    events,
+    feedback,
+    health,
+    items,
+    operations,
+    recommendations,
+    rerank,
+    rights,
+    users,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     recommendations.router,
+    batches.router,
     events.router,
     feedback.router,
     users.router,
     rights.router,
     items.router,
+    rerank.router,
     health.router,
     operations.router,
 )
