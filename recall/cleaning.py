@@ -55,7 +55,6 @@ _EARLIEST = 10**8
 _LARGEST = 10.0**12
 """Values are kept as whole micro-units in 64 bits."""
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,9})?)?)? ?([Zz]|UTC|GMT|[+-]\d{2}(:?\d{2})?)?$"
-_ZONE = r" ?([Zz]|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 
 
 def clean_events(raw: Any, source: EventSource, platform: str, name: str) -> Any:
@@ -180,13 +179,15 @@ def seconds(column: Any, unit: TimeUnit) -> Any:
             ibis.ifelse(column.re_search(r"^\d{4}-\d{2}-\d{2}$"), column, None).try_cast("timestamp")
         )
     sound = ibis.ifelse(column.re_search(_ISO), column, None)
-    local = ibis.ifelse(sound.length() > 10, sound.re_replace(_ZONE, ""), sound).replace("T", " ")
-    zone = sound.re_extract(r"[+-]\d{2}:?(\d{2})?$", 0)
-    zoned = (sound.length() > 16) & (zone.length() > 0)
-    digits = zone.replace(":", "")
+    # A fraction is cut off, not cast: engines round moments before 1970 in different directions.
+    with_seconds = sound.substr(16, 1) == ":"
+    local = ibis.ifelse(with_seconds, sound.substr(0, 19), sound.substr(0, 16)).try_cast("timestamp")
+    tail = sound.substr(16)
+    east = tail.contains("+")
+    zoned = east | tail.contains("-")
+    digits = ibis.ifelse(zoned, tail.re_extract(r"[+-]\d{2}:?(\d{2})?$", 0).replace(":", ""), "")
     minutes = digits.substr(1, 2).try_cast("int64") * 60 + digits.substr(3, 2).try_cast("int64").fill_null(0)
-    offset = ibis.ifelse(digits.startswith("-"), -minutes, minutes) * 60
-    return _epoch(local.try_cast("timestamp")) - ibis.ifelse(zoned, offset, 0)
+    return _epoch(local) - ibis.ifelse(zoned, ibis.ifelse(east, 60, -60) * minutes, 0)
 
 
 def number_of_any_size(column: Any) -> Any:

@@ -23,7 +23,7 @@ from recall.cleaning_items import STAGED as ITEM_COLUMNS
 from recall.sources.accounts import STAGED as ACCOUNT_COLUMNS
 from recall.sources.files import Fingerprint, SourceFile
 
-VERSION = 2
+VERSION = 3
 """Raised when staged rows change their meaning, so that old stages are not reused."""
 _STAGED = {"events": EVENT_COLUMNS, "items": ITEM_COLUMNS, "accounts": ACCOUNT_COLUMNS}
 

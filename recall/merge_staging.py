@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recall.cleaning import SET_ASIDE, clean_events
+from recall.cleaning_details import detail
 from recall.cleaning_items import clean_items
 from recall.config import AccountSource, EventSource, ItemSource
 from recall.errors import DataError
@@ -242,6 +243,10 @@ class _Staging:
             if names_erased(raw.get(bad.first) or "", self.file.platform, self.tombstones):
                 raw[bad.first] = WITHHELD
         found.sort()
+        source = self.file.source
+        details = {
+            reason: detail(reason, source, len(self.columns)) for reason in {code for _, _, code in found}
+        }
         return pa.table(
             {
                 "platform": [self.file.platform] * len(found),
@@ -250,7 +255,7 @@ class _Staging:
                 "row": [first for first, _, _ in found],
                 "verdict": ["set aside" if reason in SET_ASIDE else "rejected" for _, _, reason in found],
                 "reason": [reason for _, _, reason in found],
-                "detail": [None] * len(found),
+                "detail": [details[reason] for _, _, reason in found],
                 "raw": [raw.get(first) for first, _, _ in found],
             },
             schema=REJECTS,
