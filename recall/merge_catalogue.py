@@ -10,6 +10,8 @@ from recall.ids import SEPARATOR
 
 _PLAIN = ("title", "year", "description", "language", "min_age")
 _LISTS = ("creators", "categories")
+_ARTICLES = "The|A|An|La|Le|L'|Les|Las|Los|El|Il|Lo|Gli|Der|Die|Das|Un|Une|Uno|Una|De|Het|Den|Det"
+_MOVED = rf"^(.+?), ({_ARTICLES})( [(].*)?$"
 ATTRIBUTES = (
     "title", "year", "creators", "categories", "description", "language", "min_age", "price", "url", "image",
     "available_from", "available_to", "external_ids",
@@ -49,7 +51,8 @@ def items(rows: Any) -> Any:
     """One row per item: each attribute from the item's first listing that has it.
 
     First: by first event, then platform and listing. `rows` are `listings`. External ids of all of an item's
-    listings are put together; where two differ in one kind, the smaller stands.
+    listings are put together; where two differ in one kind, the smaller stands. A title's article stands in
+    front; the listings keep theirs as the platform writes it.
     """
     rows = rows.mutate(
         order=rows.first_seen.fill_null(2**62),
@@ -71,7 +74,7 @@ def items(rows: Any) -> Any:
     joined = grouped.left_join(ids, "item")
     return joined.select(
         "item",
-        "title",
+        article_first(joined.title).name("title"),
         "year",
         "creators",
         "categories",
@@ -80,6 +83,14 @@ def items(rows: Any) -> Any:
         "min_age",
         external_ids=as_map(joined.pairs.sort()),
     ).order_by("item")
+
+
+def article_first(title: Any) -> Any:
+    """'Usual Suspects, The' → 'The Usual Suspects', what follows in brackets left where it is."""
+    rest, article = title.re_extract(_MOVED, 1), title.re_extract(_MOVED, 2)
+    front = article + ibis.ifelse(article.endswith("'"), "", " ")
+    moved = front + rest + title.re_extract(_MOVED, 3).fill_null("")
+    return ibis.ifelse(rest.length() > 0, moved, title)
 
 
 def with_map(rows: Any) -> Any:

@@ -266,3 +266,19 @@ def test_the_report_on_disk_is_the_report_returned(tmp_path: Path) -> None:
     saved = json.loads((report.path / "report.json").read_text())
     assert saved == report.as_json()
     assert saved["total"]["reasons"] == {"bad_value": 1} and saved["tables"]["events"] == 1
+
+
+def test_a_moved_article_stands_in_front_of_the_items_title_but_not_the_listings(tmp_path: Path) -> None:
+    horseman = "Horseman on the Roof, The (Hussard sur le toit, Le)"
+    titles = ["Usual Suspects, The", "Enfer, L'", horseman, "I, Me"]
+    rows = [f'm{n},"{title}",Drama' for n, title in enumerate(titles)]
+    write(tmp_path, "items.csv", *rows)
+    write(tmp_path, "cinema/a.csv", *(f"ann,m{n},5,{n}" for n in range(4)))
+    report = merge(tmp_path)
+    assert {row["title"] for row in table(report, "items")} == {
+        "The Usual Suspects",
+        "L'Enfer",
+        "The Horseman on the Roof (Hussard sur le toit, Le)",
+        "I, Me",
+    }
+    assert {row["title"] for row in table(report, "listings")} == set(titles)
