@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,6 +13,7 @@ from api.cli.options import Config, Json
 if TYPE_CHECKING:
     from api.settings import Settings
     from prompts import Prompt
+    from rerank.llm.scripted import Asked
     from rerank.types import Message
 
 app = typer.Typer(no_args_is_help=True, help="The prompts: list them, read one, render one for a person.")
@@ -74,7 +77,8 @@ def render(
 ) -> None:
     """The exact messages that a model gets for a person, with their tokens. No model is asked.
 
-    A ranking prompt gives its first message list, a reasons prompt those for the first ten items.
+    Tokens are counted by the configured model's own tokenizer, or estimated where it has none. A ranking
+    prompt gives its first message list, a reasons prompt those for the first ten items.
 
     Example: whyrec prompts render listwise --person cinema:c1 --wish "something short"
     """
@@ -88,15 +92,16 @@ def render(
     prompt = load(name, language=language)
     found = asyncio.run(_record(settings, prompt, name, person, platform, wish, depth))
     if json:
-        print_json([{"tokens": tokens, "messages": messages} for messages, tokens in found])
+        print_json(found)
         return
     screen = console()
-    for messages, tokens in found:
-        for message in messages:
+    for one in found:
+        for message in one.messages:
             screen.print(f"── {message.role}", style="bold cyan")
             for line in message.content.splitlines():
                 screen.print(plain(line))
-        screen.print(f"── {tokens} tokens · prompt {prompt.id}@{prompt.hash[:8]}", style="dim")
+        how = "" if one.exact else ", estimated"
+        screen.print(f"── {one.tokens} tokens{how} · prompt {prompt.id}@{prompt.file_hash[:8]}", style="dim")
 
 
 def _row(prompt: Prompt) -> dict[str, object]:
@@ -110,6 +115,19 @@ def _row(prompt: Prompt) -> dict[str, object]:
     }
 
 
+def _answer(asked: Asked) -> str:
+    return "{}" if asked.schema else "(what the model writes of the person's taste)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Messages as the configured model gets them. `exact`: counted by its own tokenizer."""
+
+    tokens: int
+    exact: bool
+    messages: tuple[Message, ...]
+
+
 async def _record(
     settings: Settings,
     prompt: Prompt,
@@ -118,11 +136,12 @@ async def _record(
     platform: str | None,
     wish: str | None,
     depth: int | None,
-) -> list[tuple[tuple[Message, ...], int]]:
-    """What the pipeline asks a model that records and answers nothing; tokens by the configured model."""
+) -> list[Rendered]:
+    """What the pipeline asks a model that counts like the configured one, records, and answers nothing."""
     from api.cli.recommend import find
     from api.opening import open_pipeline
     from api.people import check_platform
+    from recall.errors import ModelError
     from rerank.llm.scripted import ScriptedModel
     from rerank.types import Deadline, Request
 
@@ -137,7 +156,14 @@ async def _record(
         per = prompt.method.removeprefix("per-")
         reasons = reasons.model_copy(update={"enabled": True, "per": per, "prompt": name})
     async with open_pipeline(settings) as (pipeline, _):
-        recorder = ScriptedModel(scores=lambda asked: {})
+        recorder, exact = ScriptedModel(_answer, lambda asked: {}), False
+        if pipeline.model is not None:
+            with suppress(ModelError):  # an endpoint that is not there: estimates, and no limit known
+                able = await pipeline.model.capabilities(Deadline.after(30))
+                exact = able.tokenizer
+                recorder = ScriptedModel(
+                    _answer, lambda asked: {}, context=able.context, counter=pipeline.model
+                )
         rank = settings.rank.model_copy(update=chosen)
         recording = pipeline.variant(rank=rank, reasons=reasons, model=recorder)
         request = Request(
@@ -150,8 +176,11 @@ async def _record(
             language=prompt.language,
         )
         calls = (await recording.recommend(request)).calls
-        task = "reasons" if prompt.task == "reasons" else "rank"
-        asked = [call.messages for call in calls if call.task == task]
-        shown = asked if prompt.task == "reasons" else asked[:1]
-        model = pipeline.model or recorder
-        return [(messages, await model.count(messages)) for messages in shown]
+        if prompt.task == "reasons":
+            shown = [call.messages for call in calls if call.task == "reasons"]
+        else:
+            # A taste profile is the one question that asks for no form; a list over it comes after it.
+            wanted = prompt.task == "profile"
+            free = [one for one in recorder.asked if (one.schema is None and one.labels is None) == wanted]
+            shown = [one.messages for one in free[:1]]
+        return [Rendered(await recorder.count(messages), exact, messages) for messages in shown]

@@ -9,7 +9,17 @@ from typing import Any
 
 from recall.errors import ModelError
 from rerank.llm.estimate import estimate_tokens
-from rerank.types import Capabilities, Cause, Deadline, LabelScores, Message, Reply, Sampling, Usage
+from rerank.types import (
+    Capabilities,
+    Cause,
+    ChatModel,
+    Deadline,
+    LabelScores,
+    Message,
+    Reply,
+    Sampling,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,9 @@ class ScriptedModel:
         weight: float = 0.5,
         delay: float = 0.0,
         context: int | None = None,
+        counter: ChatModel | None = None,
     ) -> None:
+        """`context` is its limit in tokens; `counter` counts them in its place."""
         self.name = name
         self.weight = weight
         self.asked: list[Asked] = []
@@ -49,6 +61,7 @@ class ScriptedModel:
         self._scores = scores
         self._delay = delay
         self._context = context
+        self._counter = counter
 
     async def capabilities(self, deadline: Deadline) -> Capabilities:
         return Capabilities(
@@ -93,7 +106,7 @@ class ScriptedModel:
         ]
 
     async def count(self, messages: Sequence[Message]) -> int:
-        return self._count(messages)
+        return await self._counter.count(messages) if self._counter else self._count(messages)
 
     async def aclose(self) -> None:
         return None
