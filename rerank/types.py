@@ -113,6 +113,8 @@ class Capabilities:
     """Whether `count` is exact."""
     masks: bool = False
     """Whether log-probabilities are taken after a mask to the labels, so that each label has one."""
+    models: tuple[str, ...] = ()
+    """All that the endpoint lists; empty for a model in this process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ async def probe_endpoint(model: OpenAIModel, deadline: Deadline) -> Capabilities
         logprobs=top > 0,
         top_logprobs=top,
         tokenizer=await model.tokenize(QUESTION, deadline) is not None,
+        models=tuple(each["id"] for each in listed[:50]),
         masks=top > 0 and await _masks(model, deadline),
     )
 

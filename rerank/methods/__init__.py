@@ -23,5 +23,5 @@ def check_needs(method: Method, capabilities: Capabilities) -> None:
         if getattr(capabilities, need) is False:
             raise ConfigError(
                 f"[rank] method {method.name!r} needs {need}, which {capabilities.model} does not give: "
-                "use method 'listwise', or an engine that gives it"
+                "use method 'listwise', or an engine that gives it, such as 'embedded' or `whyrec llm serve`"
             )
