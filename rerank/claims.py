@@ -10,20 +10,19 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rerank.attribution import OTHERS, SUBJECTS, is_deed, owner, predicted, same_year
 from rerank.grammar import (
     ALIKE,
     ASKED,
     BOTH,
     CREATOR,
     DEEDS,
-    FILLERS,
     ITEM,
     LIKED,
     NOT,
     NUMBERS,
     PREDICT,
     SEVERAL,
-    TASTE,
     TURN,
 )  # fmt: skip
 from rerank.mentions import Token, Vocabulary, vocabulary_of
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 _STOPS = frozenset(".!?。！？")
 _BREAKS = frozenset(",;:，；：、")
-_OTHERS = frozenset({"i", "we", "they", "it", "who", "which"})
-_SUBJECTS = _OTHERS | {"you", "you've", "you'd"}
 
 
 def check_claims(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) -> str | None:
@@ -97,7 +94,7 @@ class _Reading:
             elif token.kind == "title":
                 self._title(tokens, place, groups)
             elif token.kind == "platform":
-                self._platform(token, groups)
+                self._platform(tokens, place, groups)
             elif token.kind in ("category", "creator"):
                 self._attribute(tokens, place, groups)
             elif token.kind == "wish":
@@ -120,6 +117,7 @@ class _Reading:
             if group.joined and not group.titles and place:
                 group.titles = groups[place - 1].titles
             self.known.judge(group, named)
+        same_year(tokens, self.known, self.language)
         self._alike(tokens, [t for g in groups if not g.unlike for t in g.titles])
         self.titles_before = [t for group in groups for t in group.titles] or self.titles_before
 
@@ -154,7 +152,7 @@ class _Reading:
             group.unlike = True
         elif self.language == "zh" and word in PREDICT["zh"]:
             groups.append(Group(predicts=True))
-        elif self._is_deed(word, before):
+        elif is_deed(word, before, self.language):
             self._deed(tokens, place, groups, before)
         elif word in ITEM[self.language]:
             self._pronoun(tokens, place, groups)
@@ -163,15 +161,6 @@ class _Reading:
         elif word in TURN[self.language]:
             groups.append(Group(about_item=True))
 
-    def _is_deed(self, word: str, before: list[str]) -> bool:
-        if word not in DEEDS[self.language]:
-            return False
-        if word == "like":  # the verb has the person before it; else it is a likeness
-            return bool(before) and (
-                before[-1] in {"you", "really", "also"} or before[-1] in NOT or before[-1] in PREDICT["en"]
-            )
-        return not (word == "love" and before and before[-1] != "your" and "you" not in before)
-
     def _deed(self, tokens: list[Token], place: int, groups: list[Group], before: list[str]) -> None:
         word = tokens[place].text.lower()
         deed, group = DEEDS[self.language][word], groups[-1]
@@ -179,12 +168,12 @@ class _Reading:
         if self.language == "en":
             if word in ("purchases", "buy") and before[-1:] == ["your"]:
                 pass
-            elif _predicted(before):
+            elif predicted(before):
                 groups.append(Group(predicts=True))
                 return
-            subjects = [t.text.lower() for t in tokens[:place] if t.text.lower() in _SUBJECTS]
+            subjects = [t.text.lower() for t in tokens[:place] if t.text.lower() in SUBJECTS]
             nearest = [part for part in subjects if part not in ("which", "it")][-1:]
-            if nearest and nearest[0] in _OTHERS:
+            if nearest and nearest[0] in OTHERS:
                 raise Wrong("claim")
             if tokens[place + 1 : place + 2] and tokens[place + 1].text.lower() == "by":
                 raise Wrong("claim")
@@ -259,14 +248,28 @@ class _Reading:
             raise Wrong("tone")
         groups.append(Group(about_item=True))
 
-    def _platform(self, token: Token, groups: list[Group]) -> None:
-        (name,) = token.names
+    def _platform(self, tokens: list[Token], place: int, groups: list[Group]) -> None:
+        (name,) = tokens[place].names
         if name in self.task.settings.silent:
             raise Wrong("silent_platform")
         group = groups[-1]
+        if self.language == "zh" and group.about_item and self._there(tokens, place):
+            if name not in self.item.platforms:
+                raise Wrong("platform")
+            groups.append(Group())
+            return
         if self.language == "zh" and (group.titles or group.about_item or group.predicts):
             groups.append(Group())
         groups[-1].platforms.append(name)
+
+    def _there(self, tokens: list[Token], place: int) -> bool:
+        """Chinese: whether the platform at `place` is where the item before it is."""
+        for token in reversed(tokens[:place]):
+            if token.kind == "title":
+                return self.item.id in token.names
+            if token.text not in ("》", '"', "也", "在", "都", "同样", "可以", "就"):
+                return token.text in ITEM["zh"]
+        return False
 
     # --- attributes: categories and creators ---
 
@@ -280,14 +283,14 @@ class _Reading:
             ids = frozenset().union(*group.titles)
             if not self.known.had(name, token.kind, ids, group):
                 raise Wrong(code)
-        owner = self._owner(tokens, place)
-        if owner == "history":
+        whose = owner(tokens, place, self.cited.keys(), self.language)
+        if whose == "history":
             following = [t for t in tokens[place + 1 : place + 4] if t.kind == "title"]
             named = following[0].names & self.cited.keys() if following else frozenset()
             if not self.known.had(name, token.kind, named, group):
                 raise Wrong(code)
-        elif isinstance(owner, frozenset):
-            if not self.known.had(name, token.kind, owner, group):
+        elif isinstance(whose, frozenset):
+            if not self.known.had(name, token.kind, whose, group):
                 raise Wrong(code)
         elif name not in attributes(self.item, token.kind) or (
             any(t.text.lower() in BOTH[self.language] for t in tokens)
@@ -295,55 +298,12 @@ class _Reading:
         ):
             raise Wrong(code)
 
-    def _owner(self, tokens: list[Token], place: int) -> str | frozenset[str]:
-        """Whose the category or creator is: the item's, a cited title's (ids), or the history's."""
-        at = place - 1
-        while at >= 0:
-            token, word = tokens[at], tokens[at].text.lower()
-            if token.kind == "title":
-                near = {t.text.lower() for t in tokens[at + 1 : place]}
-                apposed = tokens[at + 1 : at + 2] and near <= {
-                    '"',
-                    "》",
-                    ",",
-                    "，",
-                    "a",
-                    "an",
-                    "the",
-                    "by",
-                    "(",
-                }
-                known = token.names & self.cited.keys()
-                return frozenset(known) if apposed and known else "item"
-            if token.kind == "word" and (word in DEEDS[self.language] or word in TASTE[self.language]):
-                before = [t.text.lower() for t in tokens[max(0, at - 3) : at]]
-                future = any(part in PREDICT["en"] for part in before)
-                return "item" if future or not (self._is_deed(word, before) or "your" in before
-                                                or self.language == "zh") else "history"  # fmt: skip
-            passed = word in FILLERS[self.language] or word in ("by", ",", "，", '"', "》", "(")
-            if not passed and token.kind not in ("category", "creator"):
-                return "item"
-            at -= 1
-        return "item"
-
     def _alike(self, tokens: list[Token], titles: list[frozenset[str]]) -> None:
         """A likeness must be one (Support.alike)."""
         words = [token.text.lower() for token in tokens]
         for n, word in enumerate(words):
-            verb = word == "like" and self._is_deed(word, words[max(0, n - 3) : n])
+            verb = word == "like" and is_deed(word, words[max(0, n - 3) : n], self.language)
             if word in CREATOR:
                 self.known.alike(titles, by_creator=True)
             elif word in ALIKE[self.language] and not verb:
                 self.known.alike(titles)
-
-
-def _predicted(before: list[str]) -> bool:
-    """Whether the words before a verb make it one of the future: may, will also, to."""
-    if before[-1:] == ["to"]:
-        return True
-    for place in range(len(before) - 1, -1, -1):
-        if before[place] in _SUBJECTS or before[place] in ("what", "that"):
-            return before[place] in PREDICT["en"]
-        if before[place] in PREDICT["en"] and before[place] != "to":
-            return True
-    return False

@@ -121,6 +121,12 @@ BOTH = {
 }
 """A category said with one of these is said of the item and of what is cited."""
 
+BOTH_YEARS = {
+    "en": frozenset(_words("both same")),
+    "zh": frozenset(_words("都 都是 同年 同一年 同样 同为")),
+}
+"""A year said with one of these is said of the item and of what is cited."""
+
 CREATOR = frozenset(["creator", "creators", "作者"])
 """Speaks of a creator without a name, who must then be common to both."""
 

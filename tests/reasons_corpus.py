@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import reasons_rounds as rounds
+
 from prompts import load
 from recall.types import DISLIKE, LIKE, NEUTRAL, Event, History, Item, Listing
 from rerank.config import ReasonsConfig
@@ -461,9 +463,9 @@ SUBTLE = (  # written after the check, to break it
 
 @lru_cache
 def true_cases() -> tuple[Case, ...]:
-    return tuple(dict.fromkeys(_true()))
+    return tuple(dict.fromkeys([*_true(), *(Case(*case) for case in rounds.TRUE)]))
 
 
 @lru_cache
 def false_cases() -> tuple[Case, ...]:
-    return tuple(dict.fromkeys([*_false(), *(Case(*case) for case in SUBTLE)]))
+    return tuple(dict.fromkeys([*_false(), *(Case(*case) for case in (*SUBTLE, *rounds.FALSE))]))
