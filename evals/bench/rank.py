@@ -73,17 +73,17 @@ async def _measure(method: str, n: int, repeats: int, peer: _Peer) -> list[Figur
     times, model, ranking = [], ScriptedModel(), Ranking((), ())
     for _ in range(repeats):
         model = ScriptedModel(_reversed, _scores)
-        began = time.perf_counter()
+        began = time.process_time()
         ranking = await _request(method, n, model)
-        times.append(1000 * (time.perf_counter() - began))
+        times.append(1000 * (time.process_time() - began))
     questions, tokens = len(model.asked), sum(call.usage.prompt for call in ranking.calls)
     name = f"{method}, {n} candidates"
     at_once = RankConfig().concurrency if method == "pointwise" else 1
     rounds = -(-len(ranking.calls) // at_once)
     times.sort()
     figures = [
-        Figure(name, round(statistics.median(times), 2), "ms beside the model, median"),
-        Figure(name, round(times[int(0.95 * (len(times) - 1))], 2), "ms beside the model, p95"),
+        Figure(name, round(statistics.median(times), 2), "CPU ms beside the model, median"),
+        Figure(name, round(times[int(0.95 * (len(times) - 1))], 2), "CPU ms beside the model, p95"),
     ]
     for unit, ours, theirs in (
         ("questions", questions, peer.questions),
