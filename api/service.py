@@ -14,6 +14,7 @@ from fastapi import Depends
 from starlette.requests import Request as HTTPRequest
 
 from api.batches import Batches, working
+from api.measuring import Measuring
 from api.metrics import Metrics
 from api.opening import open_pipeline
 from api.scenarios import Scenarios
@@ -48,6 +49,10 @@ class Service:
                 service = cls(settings, pipeline, store, scenarios)
                 async with working(service):
                     yield service
+
+    @cached_property
+    def measuring(self) -> Measuring:
+        return Measuring()
 
     @cached_property
     def batches(self) -> Batches:

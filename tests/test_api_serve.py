@@ -127,6 +127,11 @@ def test_readiness_tells_artefact_model_and_store(client: httpx.Client) -> None:
     ready = Ready.model_validate_json(client.get("/health/ready").content)
     assert ready.status == "ready" and ready.store == "ok" and ready.artefact
     assert ready.model is not None and ready.model["model"] == MODEL
+    assert ready.methods["listwise"] == "ok" and "needs logprobs" in ready.methods["logits"]
+    assert ready.measured is None
+    measured = client.get("/health/ready", params={"measure": True}).json()["measured"]
+    assert measured["methods"] == ready.methods and measured["prefill"] > 0
+    assert client.get("/health/ready").json()["measured"] == measured  # once for a process
     assert client.get("/health/live").json() == {"status": "live"}
 
 

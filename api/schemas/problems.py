@@ -37,6 +37,10 @@ class Ready(BaseModel):
     """The language model's capabilities as probed; null where there is none or it does not answer."""
     no_model: str | None
     """Why; answers then keep the recall order."""
+    methods: dict[str, str]
+    """For each ranking method "ok", or why this model can't serve it and the remedy."""
+    measured: dict[str, Any] | None
+    """Speed, prefix cache and seed, from the first question with measure=true on; null before it."""
     store: Literal["ok", "unreachable"]
 
 
