@@ -63,7 +63,7 @@ def list_models(config: Config = None, json: Json = False) -> None:
 def use_model(
     name: Annotated[str, typer.Argument(help="As `whyrec models list` shows it.")], config: Config = None
 ) -> None:
-    """Verify an artefact and make it current. A service takes it when it starts.
+    """Verify an artefact and make it current. A running service answers with it half a second later.
 
     Example: whyrec models use 20261124T051500-als
     """

@@ -30,8 +30,8 @@ def train(
 
     The new artefact is verified, then made current; until then, and on any error, the previous one serves.
     Older builds and artefacts that still hold an erased account are removed.
-    With --tune settings are tried on each person's last liked item; the table of trials is kept among the
-    weights, and the artefact is trained with the best one.
+    With --tune settings are tried on each person's last liked item but one, so that tests can use the last;
+    the table of trials is kept among the weights, and the artefact is trained with the best one.
 
     Example: whyrec train --config shop/whyrec.toml
     """
@@ -104,7 +104,7 @@ def _show(tuned: Tuned) -> None:
     console().print(table)
     config = tuned.config
     console().print(
-        f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items; the half-life is kept. "
+        f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items but one; the half-life is kept. "
         f"To train with these settings again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
         f"regularization = {config.regularization}\nalpha = {config.alpha}"
     )
