@@ -227,9 +227,12 @@ class _Runner:
                 progress(self._state(finished, total, left))
 
         progress(self._state(finished, total, None))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self.config.concurrency):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.config.concurrency):
+                    group.create_task(work())
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         cost = self.spending.cost(self.calls.usage())
         return Ended(folder, finished, self.calls.made, failed, cost, stopped)
 

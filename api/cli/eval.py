@@ -10,6 +10,7 @@ import typer
 from api.cli.options import Config, Json
 
 if TYPE_CHECKING:
+    from evals.comparison import Comparison
     from evals.run import Ended, Progress
 
 app = typer.Typer(
@@ -131,3 +132,80 @@ class _Shown:
             minutes, seconds = divmod(int(state.left), 60)
             told += f" · {minutes}:{seconds:02} left"
         self._bar.update(self._task, description="asking", completed=state.done, total=state.total, told=told)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="Runs by name or folder.", show_default=False)
+    ],
+    config: Config = None,
+    json: Json = False,
+    baseline: Annotated[str, typer.Option("--baseline", help="The arm to compare with.")] = "recall",
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a report into one self-contained file."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of a table.")] = False,
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="A price file.  [default: the run's]", show_default=False)
+    ] = None,
+) -> None:
+    """Arms side by side, with intervals and tests on the same people.
+
+    Example: whyrec eval compare prompts --html report.html
+    """
+    from api.cli.output import console, print_json
+    from api.settings import load_settings
+    from evals.cells import markdown as as_markdown
+    from evals.comparison import comparisons
+    from evals.results import Results, find_run
+
+    workspace = load_settings(config, required=False).workspace
+    loaded = [Results.load(find_run(workspace, name)) for name in runs]
+    found = comparisons(loaded, baseline=baseline, prices=prices)
+    if html is not None:
+        from evals.report import write_report
+
+        write_report(html, found, loaded)
+        console(stderr=True).print(f"report: {html}", soft_wrap=True)
+    if json:
+        print_json(found)
+    elif markdown:
+        typer.echo("\n".join(as_markdown(one) for one in found), nl=False)
+    else:
+        for one in found:
+            show(one)
+
+
+def show(comparison: Comparison) -> None:
+    """Print one comparison: the table, then what must be known to read it."""
+    from rich.table import Table
+
+    from api.cli.output import console, plain
+    from evals.cells import NARROW, narrow, told
+
+    out = console()
+    table = Table(box=None, pad_edge=False)
+    for number, name in enumerate(NARROW):
+        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    for row in narrow(comparison):
+        table.add_row(*map(plain, row))
+    out.print(table)
+    out.print()
+    for line in told(comparison):
+        out.print(plain(line), soft_wrap=True)
+    for arm in comparison.arms:
+        if arm.reasons is not None:
+            of = arm.reasons
+            withheld = ", ".join(f"{code} {share:.0%}" for code, share in of.withheld.items()) or "none"
+            out.print(
+                f"{arm.name}: reasons written {of.written:.0%}, supported {of.supported:.0%}, "
+                f"withheld {withheld}"
+            )
+        if arm.stability is not None:
+            of_order = arm.stability
+            out.print(
+                f"{arm.name}: orders under shuffled candidates: Kendall {of_order.kendall:.2f}, "
+                f"RBO {of_order.rbo:.2f}"
+            )
