@@ -104,7 +104,7 @@ def _show(tuned: Tuned) -> None:
     console().print(table)
     config = tuned.config
     console().print(
-        f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items but one; the half-life is kept. "
-        f"To train with these settings again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
+        f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items but one; the half-life is "
+        f"kept. To train with these settings again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
         f"regularization = {config.regularization}\nalpha = {config.alpha}"
     )
