@@ -105,6 +105,6 @@ def _show(tuned: Tuned) -> None:
     config = tuned.config
     console().print(
         f"{len(tuned.trials)} trials on {tuned.people:,} people's last liked items but one; the half-life is "
-        f"kept. To train with these settings again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
+        f"kept. To train with them again, put into whyrec.toml:\n[train]\nfactors = {config.factors}\n"
         f"regularization = {config.regularization}\nalpha = {config.alpha}"
     )
