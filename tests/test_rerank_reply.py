@@ -44,42 +44,39 @@ def test_what_can_be_read_is_used_and_the_repair_is_counted(
     assert parsed.repairs == {} if repair is None else repair in parsed.repairs
 
 
-_PIECE = st.sampled_from(
-    [
-        "{", "}", "[", "]", '"', ",", ":", "\\", "\n", "```json", "```", "<think>", "</think>", '"order"',
-        "order", '"A"', '"B"', '"Z"', "A", "B", "1.", "12 Monkeys", "null", "NaN", "1e999",
-        '{"order":["B","A"]}', '["C"]',
-        "\ud800", "\x00", "é", "你好", '{"label":"D"}', "\u202e",
-    ]
-)  # fmt: skip
-_WRAPPED = st.sampled_from(
-    [
-        "{}",
-        "```json\n{}\n```",
-        "<think>A > B</think>{}",
-        "<think>{}",
-        "Sure! {} Enjoy 12 Monkeys.",
-        "{} {}",
-        "[{}]",
-    ]
-)
+_PIECES = [
+    "{", "}", "[", "]", '"', ",", ":", "\\", "\n", "```json", "```", "<think>", "</think>", '"order"',
+    "order", '"A"', '"B"', '"Z"', "A", "B", "1.", "12 Monkeys", "null", "NaN", "1e999",
+    '{"order":["B","A"]}', '["C"]', "\ud800", "\x00", "é", "你好", '{"label":"D"}', "\u202e",
+]  # fmt: skip
+_WRAPPINGS = [
+    "{}",
+    "```json\n{}\n```",
+    "<think>A > B</think>{}",
+    "<think>{}",
+    "Sure! {} Enjoy 12 Monkeys.",
+    "{} {}",
+    "[{}]",
+]
 
 
 @st.composite
 def _mangled(draw: st.DrawFn) -> str:
     """A good reply in some wrapping, of which pieces are then cut out, doubled, swapped or replaced."""
     order = draw(st.permutations(candidate_labels(draw(st.integers(1, 40)))))
-    text = draw(_WRAPPED).replace("{}", json.dumps({"order": list(order)}))
+    text = draw(st.sampled_from(_WRAPPINGS)).replace("{}", json.dumps({"order": list(order)}))
     for _ in range(draw(st.integers(0, 4))):
         start, length = draw(st.integers(0, len(text))), draw(st.integers(0, 30))
-        piece, other = text[start : start + length], draw(_PIECE)
+        piece, other = text[start : start + length], draw(st.sampled_from(_PIECES))
         change = draw(st.sampled_from(["cut off", "out", "twice", "turned", "other"]))
         middle = {"cut off": "", "out": "", "twice": piece * 2, "turned": piece[::-1], "other": other}[change]
         text = text[:start] + middle + ("" if change == "cut off" else text[start + length :])
     return text
 
 
-_DAMAGED = st.one_of(st.text(max_size=80), st.lists(_PIECE, max_size=25).map("".join), _mangled())
+_DAMAGED = st.one_of(
+    st.text(max_size=80), st.lists(st.sampled_from(_PIECES), max_size=25).map("".join), _mangled()
+)
 
 
 def _check(text: str, n: int) -> None:
@@ -99,10 +96,27 @@ def test_damaged_replies_give_a_permutation(text: str, n: int) -> None:
 
 
 @pytest.mark.long
-@given(_DAMAGED, st.integers(0, 40))
-@settings(max_examples=100_000, deadline=None)
-def test_a_hundred_thousand_damaged_replies_give_a_permutation(text: str, n: int) -> None:
-    _check(text, n)
+def test_a_hundred_thousand_damaged_replies_give_a_permutation() -> None:
+    """Seeded draws of the same damage, without what Hypothesis takes to shrink them."""
+    draw = random.Random(20)
+    for _ in range(100_000):
+        n = draw.randint(0, 40)
+        _check(_wreck(draw, n), n)
+
+
+def _wreck(draw: random.Random, n: int) -> str:
+    if draw.random() < 0.3:
+        return "".join(draw.choices(_PIECES, k=draw.randint(0, 25)))
+    order = draw.sample(candidate_labels(n), n) + draw.choices(["ZZ", "A", "12", "h1"], k=draw.randint(0, 3))
+    text = draw.choice(_WRAPPINGS).replace("{}", json.dumps({"order": order}))
+    for _ in range(draw.randint(0, 4)):
+        start, length = draw.randint(0, len(text)), draw.randint(0, 30)
+        piece = text[start : start + length]
+        changed = draw.choice(
+            ["", piece * 2, piece[::-1], draw.choice(_PIECES), chr(draw.randint(0, 0x10FFFF))]
+        )
+        text = text[:start] + changed + (text[start + length :] if draw.random() < 0.8 else "")
+    return text
 
 
 def test_a_good_reply_that_is_cut_anywhere_keeps_its_beginning() -> None:
