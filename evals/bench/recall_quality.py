@@ -41,7 +41,7 @@ def run(
         raise NotFound("recall-quality needs a workspace with a build; run `whyrec ingest` first")
     build = workspace.builds.current()
     dataset = Dataset.load(build)
-    people, trials = (150, 2) if quick else (3000, 8)
+    people, trials = (150, 2) if quick else (2000, 5)
     moment = share_of_time(dataset, LATE)
     dealt = deal_by_genre(dataset, Tags.open(attributes(build, dataset), "categories"))
     early = hold_after(dataset, moment, seed=SEED)
@@ -71,7 +71,7 @@ def compare(
 ) -> list[Figure]:
     """Tune on validation people of the test's training part, then ask about the test's people, once."""
     name = f"{name}, {len(test.persons):,} people"
-    held = validation(test.train, moment=moment, seed=SEED).sample(min(people, 800), SEED)
+    held = validation(test.train, moment=moment, seed=SEED).sample(min(people, 600), SEED)
     base = TrainConfig()
     progress(f"{name}: {trials} settings of ALS, twice each, on {len(held.persons):,} validation people")
     tuned = tune_both(held, base, trials=trials, seed=SEED)
