@@ -83,11 +83,12 @@ class Guard:
             request.scope["answer_headers"] = verdict.headers()
 
     async def _known(self, request: Request) -> Key:
-        shown = request.headers.get("x-api-key", "")
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            shown = value.strip()
-        key = await self._ring.find(shown)
+        shown = {request.headers["x-api-key"]} if "x-api-key" in request.headers else set()
+        if "authorization" in request.headers:
+            scheme, _, value = request.headers["authorization"].partition(" ")
+            shown.add(value.strip() if scheme.lower() == "bearer" else "")
+        # Of two different ones it would depend on us which counts: none does.
+        key = await self._ring.find(shown.pop()) if len(shown) == 1 else None
         if key is None:
             raise HTTPException(
                 401,

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.people import Unusable
 from api.schemas import Problem
@@ -144,7 +145,20 @@ def _field(location: Sequence[Any]) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers) if error.headers else None
+    if error.status_code == 400:  # FastAPI's, for bytes that are no UTF-8 or are nested too deep
+        return problem(request, 422, "The body is not JSON in UTF-8.", kind="not-json")
+    if error.status_code == 405:  # the router names the methods of the first route alone
+        headers = {**(headers or {}), "Allow": ", ".join(sorted(_methods(request)))}
     return problem(request, error.status_code, str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of every route with this path."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from api.schemas.strict import Id, Strict, Time, Word
+from api.schemas.strict import WHOLE, Id, Strict, Time, Word
 
 MOST = 1_000
 """Rows in one request."""
@@ -23,7 +23,7 @@ class EventBody(Strict):
     """The platform's own item id."""
     type: Word
     """One of the platform's event types."""
-    time: int = Field(ge=0, le=10**18)
+    time: Annotated[int, Field(ge=0, le=10**18), WHOLE]
     """When it happened, UTC seconds; one in milliseconds or finer is rejected by its row's verdict."""
     value: float | None = None
     """A rating, a watched share or a quantity, where the platform's events have one."""

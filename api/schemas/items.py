@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.recommendations import ListingAnswer
-from api.schemas.strict import Asked, Id, Strict, Time, Word
+from api.schemas.strict import WHOLE, Age, Asked, Id, Strict, Time, Word
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
@@ -20,12 +20,12 @@ class ListingBody(Strict):
     listing: Id
     """The platform's own item id."""
     title: Text | None = None
-    year: int | None = Field(None, ge=-5000, le=9999)
+    year: Annotated[int, Field(ge=-5000, le=9999), WHOLE] | None = None
     creators: list[Text] = Field([], max_length=50)
     categories: list[Text] = Field([], max_length=50)
     description: Annotated[str, StringConstraints(max_length=10_000)] | None = None
     language: Word | None = None
-    min_age: int | None = Field(None, ge=0, le=99)
+    min_age: Age | None = None
     price: float | None = Field(None, ge=0)
     url: Address | None = None
     image: Address | None = None

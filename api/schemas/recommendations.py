@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas.strict import Asked, Id, Strict, Time, UserRef, Word
+from api.schemas.strict import WHOLE, Age, Asked, Id, Strict, Time, UserRef, Word
 
 PromptName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(\.v[0-9]{1,4})?(\.(en|zh))?$", max_length=100)
@@ -23,7 +23,7 @@ class FilterBody(Strict):
     """None of these."""
     languages: list[Word] | None = Field(None, max_length=20)
     price_max: float | None = Field(None, ge=0)
-    max_age_rating: int | None = Field(None, ge=0, le=99)
+    max_age_rating: Age | None = None
     """Leaves out items whose minimum age is above this."""
     exclude: list[Id] | None = Field(None, max_length=1000)
     """Item ids never to be proposed."""
@@ -31,8 +31,26 @@ class FilterBody(Strict):
     """Whether items that the person already had may be proposed."""
 
 
+def _exactly(*ways: tuple[str, ...], none: tuple[str, ...] = ()) -> Any:
+    """For the document: each way names the fields that are given, all others of the ways are not."""
+    every = {name for way in ways for name in way}
+    return [
+        {
+            "required": list(way),
+            "properties": {name: {"not": {"type": "null"}} for name in way}
+            | {name: {"type": "null"} for name in sorted(every - set(way))}
+            | ({name: {"type": "null"} for name in none} if way == ways[0] else {}),
+        }
+        for way in ways
+    ]
+
+
 class HistoryEntry(Strict):
     """One thing that somebody without an account did: an item of ours, or a platform's own event."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": _exactly(("item",), ("platform", "listing"), none=("type", "value"))}
+    )
 
     item: Id | None = None
     """Item id, as answers give it."""
@@ -66,7 +84,7 @@ class Wanted(BaseModel):
     """A name of [scenarios]."""
     arm: Word | None = None
     """An arm of the scenario's experiment, instead of the one that the person is dealt."""
-    k: int | None = Field(None, ge=1, le=100)
+    k: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
     """How many items; absent: 10."""
     wish: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     """What the person wants now, in words."""
@@ -76,9 +94,9 @@ class Wanted(BaseModel):
     """Of the reasons; absent: en."""
     prompt: PromptName | None = None
     """Name of the ranking prompt; absent: the configured one."""
-    depth: int | None = Field(None, ge=1, le=300)
+    depth: Annotated[int, Field(ge=1, le=300), WHOLE] | None = None
     """How many candidates the model ranks; absent: the configured number."""
-    deadline_ms: int | None = Field(None, ge=10, le=600_000)
+    deadline_ms: Annotated[int, Field(ge=10, le=600_000), WHOLE] | None = None
     """The answer is out by then, whatever the model does; absent: the configured one."""
     as_of: Time | None = None
     """Answer as of this time: later events do not count. Absent: now."""
@@ -91,6 +109,7 @@ class RecommendationBody(Strict, Wanted):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": _exactly(("person",), ("user",), ("history",)),
             "examples": [
                 {"user": {"platform": "cinema", "user": "u7"}, "k": 3},
                 {
@@ -109,7 +128,7 @@ class RecommendationBody(Strict, Wanted):
                     "k": 3,
                     "mode": "recall",
                 },
-            ]
+            ],
         }
     )
 
@@ -138,7 +157,7 @@ class RecommendationQuery(Asked, Wanted):
     """None of these."""
     languages: list[Word] = Field([], max_length=20)
     price_max: float | None = Field(None, ge=0)
-    max_age_rating: int | None = Field(None, ge=0, le=99)
+    max_age_rating: Age | None = None
     exclude: list[Id] = Field([], max_length=1000)
     """Item ids never to be proposed."""
     repeats: bool = False

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.schemas.strict import WHOLE
+
 MOST = 1_000
 
 _Text = Annotated[str, StringConstraints(max_length=20_000)]
@@ -40,7 +42,7 @@ class RerankBody(BaseModel):
     documents: list[_Text | DocumentBody] = Field(min_length=1, max_length=MOST)
     model: Annotated[str, StringConstraints(max_length=256)] | None = None
     """Taken and ignored: the configured one answers."""
-    top_n: int | None = Field(None, ge=1)
+    top_n: Annotated[int, Field(ge=1), WHOLE] | None = None
     """How many come back; absent: all."""
     return_documents: bool | None = None
     """Whether texts come back; absent: yes, but under /v2 no."""
