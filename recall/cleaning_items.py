@@ -48,7 +48,7 @@ def clean_items(raw: Any, source: ItemSource, platform: str, name: str, max_titl
         constant = source.constants.get(attribute)  # type: ignore[call-overload]
         if column is None:
             return ibis.literal(constant, "string") if constant else ibis.null("string")
-        found = tidy(text(raw[column])).substr(0, limit)
+        found = tidy(_paragraphs(raw[column])).substr(0, limit)
         return ibis.ifelse(found.length() > 0, found, ibis.literal(constant, "string"))
 
     def numeric(attribute: str, dtype: str) -> Any:
@@ -133,6 +133,15 @@ def _several(raw: Any, column: str | None, constant: str | None, source: ItemSou
     listed = _listed(inner, SEPARATOR)
     cut = _listed(cell, source.separator)
     return ibis.ifelse(cell.startswith("["), listed, cut)
+
+
+def _paragraphs(column: Any) -> Any:
+    """A text; a list of texts, or a JSON list as text, in one."""
+    if column.type().is_array():
+        return column.map(lambda value: value.cast("string")).join(" ")
+    cell = text(column)
+    inner = cell.re_replace(r'^\[\s*"?|"?\s*\]$', "").re_replace(r'"\s*,\s*"', " ").replace('\\"', '"')
+    return ibis.ifelse(cell.startswith('["') | (cell == "[]"), inner, cell)
 
 
 def _listed(cell: Any, separator: str) -> Any:
