@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from evals.bench.factors import FactorSet, flat, generated, of_artefact
 from evals.bench.figure import Figure, against
 from evals.bench.searches import Search, agreement, good_enough, peers, whyrec
+from evals.bench.serving import serving
 from recall.artefact import Artefact, write_artefact
 from recall.errors import NotFound
 from recall.factorize import als_arrays
@@ -36,9 +37,11 @@ def run(
         progress(f"factors of {items:,} generated items")
         sets.append(generated(items, factors=factors, iterations=iterations, cache=cache))
     sets.insert(1, flat(sets[0]))
+    current: Path | None = None
     if workspace is not None:
         try:
-            sets.insert(0, of_artefact(workspace.models.current()))
+            current = workspace.models.current()
+            sets.insert(0, of_artefact(current))
         except NotFound:
             progress("no artefact in this workspace: its factors are left out")
     figures = []
@@ -50,6 +53,9 @@ def run(
             figures += in_blocks(given, users=64 if quick else 256, rounds=2 if quick else 5)
         progress("fold-in")
         figures += folding(sets[-1], rounds=50 if quick else 500)
+        if current is not None and workspace is not None:
+            progress("candidates for people of this workspace")
+            figures += serving(workspace, current, people=20 if quick else 400)
     progress("opening an artefact")
     return figures + opening(sets[-1], rounds=3 if quick else 7)
 
