@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from recall.config import MergeConfig, PlatformConfig
 from recall.errors import TooManyRejects
@@ -69,10 +65,6 @@ def write(folder: Path, name: str, *rows: str) -> None:
 def table(report: BuildReport, name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = pq.read_table(report.path / f"{name}.parquet").to_pylist()
     return rows
-
-
-def everything(report: BuildReport) -> dict[str, list[dict[str, Any]]]:
-    return {name: table(report, name) for name in SCHEMAS}
 
 
 def test_every_table_has_its_columns_types_and_order(tmp_path: Path) -> None:
@@ -223,41 +215,6 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     merge(tmp_path)
     write(tmp_path, "cinema/b.csv", "bob,m1,5,100", "cid,m1,5,100")
     assert [file.reused for file in merge(tmp_path).files] == [True, False]
-
-
-KEYS = st.sampled_from(["ann", "bob", "cid", ""])
-RATING = st.builds(
-    "{},{},{},{}".format,
-    KEYS,
-    st.sampled_from(["m1", "m2", ""]),
-    st.sampled_from(["1", "3", "5", "9", "x"]),
-    st.sampled_from(["100", "200", "100000000", "1600000000000", "soon"]),
-)
-LINE = st.one_of(RATING, st.sampled_from(["", "ann,m1", 'ann,"m1,5,100', "ann,m1,5,100,more"]))
-FILES = st.lists(st.lists(LINE, max_size=6), min_size=1, max_size=3)
-
-
-@settings(max_examples=4, deadline=None)
-@given(files=FILES, data=st.data())
-def test_counts_add_up_and_neither_order_nor_repetition_matters(files: list[list[str]], data: Any) -> None:
-    folder = Path(mkdtemp())
-    try:
-        for number, rows in enumerate(files):
-            write(folder, f"cinema/{number}.csv", *rows)
-        first = merge(folder)
-        for count in first.files:
-            assert count.read == count.kept + count.duplicates + count.set_aside + count.rejected
-        again = merge(folder)
-        assert everything(again) == everything(first)
-        shuffled = data.draw(st.permutations(range(len(files))))
-        for number, place in enumerate(shuffled):
-            write(folder, f"cinema/{place}.csv", *reversed(files[number]))
-        moved, scratch = merge(folder), merge(folder, workspace="scratch")
-        assert everything(moved) == everything(scratch)
-        for name in ("events", "interactions", "people", "items", "listings", "links"):
-            assert table(moved, name) == table(first, name)
-    finally:
-        shutil.rmtree(folder)
 
 
 def test_the_report_on_disk_is_the_report_returned(tmp_path: Path) -> None:
