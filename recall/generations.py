@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from recall.errors import NotFound
 
 _POINTER = "CURRENT"
+_ABANDONED = 3600
+"""Seconds after which a pointer that was not renamed belongs to nobody: `use` takes no lock."""
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-z]{1,12}")
 
 
@@ -89,6 +92,10 @@ class Generations:
         if self.folder.is_dir():
             for part in self.folder.glob("*.part"):
                 shutil.rmtree(part, ignore_errors=True)
+            for pointer in self.folder.glob(f"{_POINTER}.*"):
+                with suppress(OSError):
+                    if time.time() - pointer.stat().st_mtime > _ABANDONED:
+                        pointer.unlink()
 
 
 def _sync_tree(folder: Path) -> None:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from recall.errors import NotFound
@@ -54,3 +56,16 @@ def test_pruning_keeps_the_newest_and_the_current_one(tmp_path):
     generations.use(names[0])
     assert generations.prune(keep=1) == names[1:3]
     assert generations.names() == [names[0], names[3]]
+
+
+def test_sweeping_removes_what_killed_writers_left_and_no_pointer_in_the_making(tmp_path):
+    generations = Generations(tmp_path)
+    generations.use(made(generations, "a", "1"))
+    (tmp_path / "20260101T000000-b.part").mkdir()
+    old, young = tmp_path / "CURRENT.1", tmp_path / "CURRENT.2"
+    for pointer in (old, young):
+        pointer.write_text("x")
+    os.utime(old, (1, 1))
+    generations.sweep()
+    assert not list(tmp_path.glob("*.part")) and not old.exists() and young.exists()
+    assert (generations.current() / "value").read_text() == "1"
