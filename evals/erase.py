@@ -9,23 +9,24 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from evals.fit.orders import FOLDER as FITS
-from evals.fit.orders import forget as forget_orders
 from recall.errors import DataError
 
 FOLDER = "evals"
+FITS, PROBES = "fits", "probes"
+"""Folders of the workspace: runs and worlds; a model's recorded orders; its answers to probes."""
 POOL, RESULTS, CALLS = "pool.jsonl", "results.jsonl", "calls.jsonl"
 
 
 def forget(workspace: Path, persons: Collection[str]) -> int:
-    """Remove these persons' rows from every run and fit, and the calls that were made for them; returns rows.
+    """Remove these persons' rows from runs, fits and probes, and the calls made for them; returns rows.
 
     A pool without a person has another hash: its run is compared, not resumed. The worlds that runs were made
     in are removed whole: the next run makes its own from the current build.
     DataError when a run is being written: it is done again after that one.
     """
     gone = set(persons)
-    removed = sum(forget_orders(workspace / FITS, person) for person in sorted(gone))
+    logs = [path for folder in (FITS, PROBES) for path in sorted((workspace / folder).glob("*.jsonl"))]
+    removed = sum(_filter(path, lambda row: _person(row) not in gone) for path in logs)
     shutil.rmtree(workspace / FOLDER / "worlds", ignore_errors=True)
     for run in sorted((workspace / FOLDER / "runs").glob("*")):
         mine = _filter(run / RESULTS, lambda row: row.get("person") not in gone)
@@ -34,6 +35,11 @@ def forget(workspace: Path, persons: Collection[str]) -> int:
             mine += _filter(run / CALLS, _used(_keys(run / RESULTS)))
         removed += mine
     return removed
+
+
+def _person(row: Any) -> str | None:
+    """Of a row of fits or probes; None of a header."""
+    return row.get("person") or row.get("said", {}).get("person")
 
 
 def _cases(path: Path, gone: Collection[str]) -> int:

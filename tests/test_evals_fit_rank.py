@@ -9,7 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from evals.fit.orders import Order, OrderLog, forget, record
+from evals.erase import FITS, forget
+from evals.fit.orders import Order, OrderLog, record
 from evals.fit.rank import WEIGHTS, choose, fit_weights, identity, judge, mean_quality
 from evals.fit.validation import questions
 from evals.metrics import ndcg
@@ -308,7 +309,9 @@ async def test_a_run_that_was_cut_off_goes_on_and_asks_nobody_twice(world, tmp_p
     again.close()
     once = sum(bool(order.calls) for order in whole.orders.values())
     assert len(rest.asked) == once - sum(bool(again.orders[name].calls) for name in known)
-    assert {n: (o.order, o.target) for n, o in OrderLog(tmp_path / "b", {"x": 1}).orders.items()} == {
+    kept = OrderLog(tmp_path / "b", {"x": 1})
+    kept.close()
+    assert {n: (o.order, o.target) for n, o in kept.orders.items()} == {
         n: (o.order, o.target) for n, o in whole.orders.items()
     }
 
@@ -337,10 +340,12 @@ async def test_damaged_replies_are_kept_as_the_models_own_and_gain_nothing(world
 async def test_a_person_is_forgotten_in_every_file_of_orders(world, tmp_path) -> None:
     _, stock, asked = world
     for number in (1, 2):
-        log = OrderLog(tmp_path, {"run": number})
+        log = OrderLog(tmp_path / FITS, {"run": number})
         await record(_pipeline(stock, _oracle(asked, stock)), asked, log)
         log.close()
-    assert forget(tmp_path, asked[0].person) == 2
-    assert forget(tmp_path, asked[0].person) == 0
+    assert forget(tmp_path, [asked[0].person]) == 2
+    assert forget(tmp_path, [asked[0].person]) == 0
     for number in (1, 2):
-        assert set(OrderLog(tmp_path, {"run": number}).orders) == {q.person for q in asked[1:]}
+        log = OrderLog(tmp_path / FITS, {"run": number})
+        assert set(log.orders) == {q.person for q in asked[1:]}
+        log.close()

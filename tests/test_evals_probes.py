@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.erase import forget
 from evals.fit.validation import Question
 from evals.lines import Lines
-from evals.probes.asking import Asker, Shown
+from evals.probes.asking import Asker, Shown, answers_file
 from evals.probes.attacks import ATTACKS, PLACEBO, attacked
 from evals.probes.injection import probe_injection
 from evals.probes.position import chance_overlap, probe_position, spread, summarise
@@ -139,6 +140,14 @@ async def test_a_probe_that_was_cut_off_asks_only_what_is_missing(stock, questio
     again = await probe_position(_asker(stock, model, log), questions, n=N)
     assert len(model.asked) == 3 * 5 and again.people == 8
     log.close()
+
+
+async def test_an_erased_person_is_gone_from_the_answers(stock, questions, tmp_path: Path) -> None:
+    log = Lines(answers_file(tmp_path, "position", {"run": 1}))
+    await probe_position(_asker(stock, ScriptedModel(as_shown), log), questions, n=N)
+    log.close()
+    assert forget(tmp_path, [questions[0].person]) == 5
+    assert questions[0].person not in answers_file(tmp_path, "position", {"run": 1}).read_text()
 
 
 async def test_a_model_that_obeys_titles_lifts_the_attacked_item_and_a_deaf_one_does_not(

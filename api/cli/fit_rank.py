@@ -82,7 +82,8 @@ async def _fit(
 
     from api.cli.output import console
     from api.opening import open_pipeline
-    from evals.fit.orders import FOLDER, OrderLog, record
+    from evals.erase import FITS
+    from evals.fit.orders import OrderLog, record
     from evals.fit.rank import fit_weights, identity, mean_quality
     from evals.fit.validation import questions
     from prompts import load
@@ -122,7 +123,7 @@ async def _fit(
             what = identity(
                 pipeline, prompt, asked, model=model, build=build.name, language=language, seed=seed
             )
-            log = OrderLog(workspace.folder / FOLDER, what)
+            log = OrderLog(workspace.folder / FITS, what)
             try:
                 bar.update(task, description="asking the model", total=len(asked), completed=0)
                 failed = await record(

@@ -10,20 +10,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from evals.fit.validation import Question
+from evals.lines import Lines
 from recall.errors import DataError, ModelError
 from rerank.methods.method import Place
 from rerank.pipeline import Pipeline
 from rerank.types import Cause, Deadline, Recommendation, Request
-
-FOLDER = "fits"
-"""Under the workspace."""
 
 KEPT_CAUSES = frozenset({None, Cause.TRUNCATED, Cause.UNPARSABLE, Cause.CONTEXT})
 """What belongs to the model and the prompt; everything else may go better next time."""
@@ -57,54 +54,24 @@ class OrderLog:
     """The file of one run; its name is a hash of what is asked, so that another run never reads it."""
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        """DataError when another run writes to it, or when it is damaged."""
         head = json.dumps(identity, sort_keys=True)
-        digest = hashlib.sha256(head.encode()).hexdigest()[:16]
-        self.path = folder / f"rank-{digest}.jsonl"
-        self.orders: dict[str, Order] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = self._read() if self.path.exists() else 0
-        self._file = self.path.open("r+b" if whole else "wb")
-        self._file.truncate(whole)  # a line that a kill cut short
-        self._file.seek(whole)
-        if not whole:
-            self._write({"asked": identity})
+        self.path = folder / f"rank-{hashlib.sha256(head.encode()).hexdigest()[:16]}.jsonl"
+        self._lines = Lines(self.path)
+        try:
+            rows = self._lines.rows()
+            self.orders = {row["person"]: _order(row) for row in rows[1:]}
+        except (TypeError, KeyError) as error:
+            raise DataError(f"{self.path} is damaged ({error!r}); remove it to ask again") from error
+        if not rows:
+            self._lines.add({"asked": identity})
 
     def add(self, order: Order) -> None:
-        self._write(asdict(order))
+        self._lines.add(asdict(order))
         self.orders[order.person] = order
 
     def close(self) -> None:
-        self._file.close()
-
-    def _read(self) -> int:
-        """Bytes of the whole lines."""
-        text = self.path.read_bytes()
-        whole = text.rfind(b"\n") + 1
-        try:
-            for line in text[:whole].splitlines()[1:]:
-                order = _order(json.loads(line))
-                self.orders[order.person] = order
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{self.path} is damaged ({error}); remove it to ask again") from error
-        return whole
-
-    def _write(self, row: dict[str, Any]) -> None:
-        self._file.write(json.dumps(row).encode() + b"\n")
-        self._file.flush()
-
-
-def forget(folder: Path, person: str) -> int:
-    """Remove a person's rows from every file of orders under the workspace's `fits`; returns how many."""
-    removed = 0
-    for path in sorted(folder.glob("rank-*.jsonl")):
-        lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith(b'{"person": ' + json.dumps(person).encode())]
-        if len(kept) < len(lines):
-            removed += len(lines) - len(kept)
-            part = path.with_name(f".{path.name}.{os.getpid()}")
-            part.write_bytes(b"".join(kept))
-            part.replace(path)
-    return removed
+        self._lines.close()
 
 
 async def record(

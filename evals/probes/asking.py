@@ -9,14 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evals.erase import PROBES
 from evals.fit.validation import Question
 from evals.lines import Lines
 from recall.types import Candidate
 from rerank.pipeline import Pipeline
 from rerank.types import Deadline, Ranking, Request
-
-FOLDER = "probes"
-"""Under the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def pool(question: Question, n: int) -> tuple[Candidate, ...]:
 def answers_file(workspace: Path, probe: str, identity: Mapping[str, Any]) -> Path:
     """Where the answers to a probe are kept: named by all that they depend on."""
     digest = hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
-    return workspace / FOLDER / f"{probe}-{digest}.jsonl"
+    return workspace / PROBES / f"{probe}-{digest}.jsonl"
 
 
 class Asker:
