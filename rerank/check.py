@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rerank.labels import candidate_labels
+from rerank.labels import candidate_labels, own_label
 from rerank.wording import WISH_LABEL
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) 
 
 def _check_labels(draft: Draft, task: ReasonTask) -> str | None:
     lines = {line.label: line for line in task.summary.lines}
-    own = candidate_labels(26)[draft.item % 26 if task.settings.per == "list" else 0]
+    own = own_label(draft.item, task.settings.per)
     of_person = False
     for label in draft.cites:
         if label in lines:

@@ -25,6 +25,12 @@ def candidate_labels(n: int) -> tuple[str, ...]:
     return tuple(a + b for a in ascii_uppercase for b in ascii_uppercase)[:n]
 
 
+def own_label(place: int, per: str) -> str:
+    """The label under which reasons know the item at `place`, from 0: there 26 are asked about at a time, or
+    (`per` 'item') one."""
+    return candidate_labels(SINGLE)[place % SINGLE if per == "list" else 0]
+
+
 @lru_cache
 def order_schema(labels: Sequence[str]) -> dict[str, Any]:
     """JSON schema of a listwise answer: flat, no length keywords, the same object for the same labels."""
@@ -35,6 +41,8 @@ def order_schema(labels: Sequence[str]) -> dict[str, Any]:
         "additionalProperties": False,
     }
 
+
+MOST_CITED = 4
 
 REASONS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -63,12 +71,15 @@ def whole_orders(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` in which an array of choices is as long as there are choices.
 
     openvino-genai's grammar and vLLM's enforce lengths, which not every server takes; without one a small
-    model closes the array at once ({"order":[]} from SmolLM2 on 20 candidates).
+    model closes the array at once ({"order":[]} from SmolLM2 on 20 candidates). A reason cites one to
+    MOST_CITED labels: without that the same kind of model cites every line there is.
     """
     changed = dict(schema)
     for name, part in schema.items():
         if isinstance(part, Mapping):
             changed[name] = whole_orders(part)
+            if name == "cites":
+                changed[name] |= {"minItems": 1, "maxItems": MOST_CITED}
     choices = changed.get("items", {}).get("enum") if schema.get("type") == "array" else None
     if choices:
         changed |= {"minItems": len(choices), "maxItems": len(choices)}

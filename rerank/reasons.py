@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,11 @@ from typing import Any, Literal
 from prompts import Prompt
 from recall.types import Item
 from rerank.config import ReasonsConfig
-from rerank.labels import REASONS_SCHEMA, candidate_labels
+from rerank.labels import REASONS_SCHEMA, own_label
 from rerank.methods.asking import ask
 from rerank.reply import MAX_CHARS, json_values, strip_wrapping
 from rerank.summary import Summary
-from rerank.types import Call, Cause, ChatModel, Deadline
+from rerank.types import Call, Cause, ChatModel, Deadline, Usage
 from rerank.verbs import Language
 from rerank.wording import messages
 
@@ -64,12 +65,22 @@ async def write_reasons(task: ReasonTask, model: ChatModel, deadline: Deadline) 
     Every item is in exactly one of them; what is not there by the deadline comes with Cause.DEADLINE. Closing
     the iterator cancels the calls under way.
     """
-    groups = _groups(len(task.items), task.settings.per)
+    from rerank.drafts import remember, remembered
+
+    known = await remembered(task, model, deadline)
+    if known:
+        yield _remembered(known, model)
+    kept = {draft.item for draft in known}
+    missing = [place for place in range(len(task.items)) if place not in kept]
+    groups = _groups(missing, task.settings.per)
     gate = asyncio.Semaphore(task.settings.concurrency)
 
     async def one(group: tuple[int, ...]) -> Written:
         async with gate:
-            return await _write(task, group, model, deadline)
+            written = await _write(task, group, model, deadline)
+            if written.call is not None and not written.call.cached:
+                await remember(task, model, written.drafts, written.call.model, deadline)
+            return written
 
     waiting = {asyncio.create_task(one(group), name="whyrec-reason"): group for group in groups}
     try:
@@ -89,13 +100,24 @@ async def write_reasons(task: ReasonTask, model: ChatModel, deadline: Deadline) 
             late.cancel()
 
 
-def _groups(count: int, per: Literal["list", "item"]) -> list[tuple[int, ...]]:
-    size = 26 if per == "list" else 1  # there are so many labels
-    return [tuple(range(start, min(start + size, count))) for start in range(0, count, size)]
+def _groups(places: Sequence[int], per: Literal["list", "item"]) -> list[tuple[int, ...]]:
+    """The places that are asked about in one call each; within one, no label comes twice."""
+    if per == "item":
+        return [(place,) for place in places]
+    parts: dict[int, list[int]] = {}
+    for place in places:
+        parts.setdefault(place // 26, []).append(place)
+    return [tuple(part) for part in parts.values()]
+
+
+def _remembered(drafts: Sequence[Draft], model: ChatModel) -> Written:
+    said = [{"item": draft.item, "cites": draft.cites, "text": draft.text} for draft in drafts]
+    call = Call("reasons", (), json.dumps({"reasons": said}), model.name, Usage(), 0.0, cached=True)
+    return Written(tuple(draft.item for draft in drafts), tuple(drafts), call)
 
 
 async def _write(task: ReasonTask, group: tuple[int, ...], model: ChatModel, deadline: Deadline) -> Written:
-    labels = candidate_labels(len(group))
+    labels = tuple(own_label(place, task.settings.per) for place in group)
     asked = messages(
         task.prompt,
         task.summary,

@@ -8,5 +8,8 @@ def test_the_embedded_grammar_wants_every_label_of_an_order():
     assert "minItems" not in asked["properties"]["order"]
 
 
-def test_lists_without_a_fixed_choice_keep_their_schema():
-    assert whole_orders(REASONS_SCHEMA) == REASONS_SCHEMA
+def test_the_embedded_grammar_lets_a_reason_cite_a_few_labels_and_leaves_its_text_free():
+    wanted = whole_orders(REASONS_SCHEMA)["properties"]["reasons"]["items"]["properties"]
+    assert (wanted["cites"]["minItems"], wanted["cites"]["maxItems"]) == (1, 4)
+    assert wanted["text"] == {"type": "string"}
+    assert "minItems" not in REASONS_SCHEMA["properties"]["reasons"]["items"]["properties"]["cites"]

@@ -28,7 +28,7 @@ from rerank.llm.limits_config import CacheConfig
 from rerank.llm.tables import MODEL_ANSWERS
 
 LOOK_SECONDS = 0.5
-"""How long a call waits for the store to tell whether it knows the answer."""
+"""How long a call waits at most for the store to tell whether it knows the answer."""
 
 SWEEP = 200
 """Commits after which what is too old or too much is thrown away."""
@@ -73,11 +73,11 @@ class Cache:
     async def person(self, id: str | None) -> str:
         return await self._hash("nobody" if id is None else f"person {id}")
 
-    async def get(self, keys: Iterable[str]) -> dict[str, Kept]:
-        """Those that are known and not too old; none when the store does not tell."""
+    async def get(self, keys: Iterable[str], *, seconds: float = LOOK_SECONDS) -> dict[str, Kept]:
+        """Those that are known and not too old; none when the store does not tell within `seconds`."""
         wanted = set(keys)
         found = {key: self._queued[key] for key in wanted if key in self._queued}
-        found |= await self._read(sorted(wanted - set(found)))
+        found |= await self._read(sorted(wanted - set(found)), seconds)
         oldest = time.time() - self._config.max_days * DAY
         return {key: kept for key, kept in found.items() if kept.time >= oldest}
 
@@ -124,10 +124,10 @@ class Cache:
             self._secret = await store_key(self._store, "cache")
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
 
-    async def _read(self, keys: Sequence[str]) -> dict[str, Kept]:
+    async def _read(self, keys: Sequence[str], seconds: float) -> dict[str, Kept]:
         found: dict[str, Kept] = {}
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(seconds):
                 for start in range(0, len(keys), _BATCH):
                     wanted = MODEL_ANSWERS.c.key.in_(keys[start : start + _BATCH])
                     async with self._store.read() as connection:

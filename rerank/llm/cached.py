@@ -10,7 +10,7 @@ from typing import Any
 
 from recall.errors import StoreError
 from rerank.llm.asker import Asker, bound, identity
-from rerank.llm.cache import Cache, Kept
+from rerank.llm.cache import LOOK_SECONDS, Cache, Kept
 from rerank.llm.flights import Flights
 from rerank.types import (
     Capabilities,
@@ -63,7 +63,7 @@ class CachedModel:
         keys = await self._keys([question], deadline)
         if not keys:
             return await ask()
-        for kept in (await self._known(keys)).values():
+        for kept in (await self._known(keys, deadline)).values():
             seconds = time.monotonic() - began
             return Reply(kept.value["text"], kept.model, seconds=seconds, cached=True)
         reply, own = await self._shared.flights.fly(keys[0][0], ask, deadline)
@@ -82,7 +82,7 @@ class CachedModel:
         keys = await self._keys([["labels", _rows(prompt), list(labels)] for prompt in prompts], deadline)
         if not keys:
             return await self.model.label_scores(prompts, labels=labels, deadline=deadline)
-        known = await self._known(keys)
+        known = await self._known(keys, deadline)
         fresh = [place for place, (key, _) in enumerate(keys) if key not in known]
         seconds = time.monotonic() - began
         found = {
@@ -105,6 +105,17 @@ class CachedModel:
                 found[place] = score if own else replace(score, usage=Usage(), cached=True)
         return [found[place] for place in range(len(prompts))]
 
+    async def notes(self, keys: Sequence[Any], deadline: Deadline) -> list[Mapping[str, Any] | None]:
+        """What `note` kept under these keys for this model and person; None for what it did not."""
+        made = await self._keys([["note", key] for key in keys], deadline)
+        known = await self._known(made, deadline)
+        return [known[key].value if key in known else None for key, _ in made] or [None] * len(keys)
+
+    async def note(self, key: Any, value: Mapping[str, Any], model: str, deadline: Deadline) -> None:
+        """Keep a part of what `model`, as served, answered."""
+        for made in await self._keys([["note", key]], deadline):
+            self._cache.put(*made, model, value)
+
     async def count(self, messages: Sequence[Message]) -> int:
         return await self.model.count(messages)
 
@@ -122,10 +133,11 @@ class CachedModel:
         except StoreError:
             return []
 
-    async def _known(self, keys: Sequence[tuple[str, str]]) -> dict[str, Kept]:
+    async def _known(self, keys: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, Kept]:
         """Kept answers by key, but for those of a model that is no longer served under this name."""
         served = self._shared.served
-        known = await self._cache.get(key for key, _ in keys)
+        seconds = min(LOOK_SECONDS, deadline.left() / 4)
+        known = await self._cache.get((key for key, _ in keys), seconds=seconds)
         return {key: kept for key, kept in known.items() if served in (None, kept.model)}
 
 
