@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +7,6 @@ import pytest
 from scipy.sparse import csr_matrix
 from worlds import item, write_build
 
-from recall.artefact import Artefact, verify
 from recall.errors import ArtefactError, DataError, NotFound
 from recall.factorize import factorize, training_rows
 from recall.recallers.als import Als
@@ -87,51 +80,3 @@ def test_a_second_trainer_is_refused_while_one_is_at_work(tmp_path: Path) -> Non
         pytest.raises(ArtefactError, match="another training"),
     ):
         train(Workspace(tmp_path), SMALL)
-
-
-RUN = """
-import sys
-from pathlib import Path
-from recall.train import train
-from recall.train_config import TrainConfig
-from recall.workspace import Workspace
-
-if __name__ == "__main__":
-    config = TrainConfig(factors=8, iterations=5, threads=1, seed=int(sys.argv[2]), device="cpu")
-    train(Workspace(Path(sys.argv[1])), config, wait=True)
-"""
-
-
-@pytest.mark.long
-def test_kill_9_at_any_moment_leaves_the_old_or_the_new_artefact(tmp_path: Path) -> None:
-    two_tastes(tmp_path)
-    workspace = Workspace(tmp_path)
-    started = time.monotonic()
-    train(workspace, SMALL)
-    whole = time.monotonic() - started + 1.0
-    script = tmp_path / "run.py"
-    script.write_text(RUN)
-    rng = random.Random(5)
-    killed = 0
-    for attempt in range(50):
-        before = set(workspace.models.names())
-        current = workspace.models.current().name
-        # In a session of its own, so that half of the kills take the trainer's subprocess as well.
-        process = subprocess.Popen(
-            [sys.executable, script, tmp_path, str(attempt)],
-            start_new_session=True,
-            cwd=Path(__file__).parents[1],
-        )
-        time.sleep(rng.uniform(0.0, whole))
-        if process.poll() is None:
-            killed += 1
-            target = os.killpg if attempt % 2 else os.kill
-            target(process.pid, signal.SIGKILL)
-        process.wait()
-        now = workspace.models.current().name
-        assert now == current or now not in before
-        Artefact.open(workspace.models.current())
-        for name in workspace.models.names():
-            verify(workspace.models.folder / name)
-    assert killed >= 25
-    assert train(workspace, SMALL, wait=True).name == workspace.models.current().name
