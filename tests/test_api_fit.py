@@ -1,8 +1,9 @@
-"""`whyrec fit rank` as a shell runs it, against a model over real HTTP that turns every list round."""
+"""`whyrec fit rank` and `whyrec probe` as a shell runs them; the model over real HTTP turns lists round."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,43 @@ def test_a_model_that_is_not_there_is_named_with_what_to_do(config: Path) -> Non
     done = whyrec("fit", "rank", "-c", config, OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     assert done.exit_code == 1
     assert "127.0.0.1:1" in done.stderr
+
+
+def test_a_model_that_turns_lists_round_is_found_out_by_its_position_bias(config: Path) -> None:
+    command = (
+        "probe",
+        "position",
+        "--people",
+        "4",
+        "--candidates",
+        "10",
+        "--orders",
+        "3",
+        "--method",
+        "listwise",
+    )
+    with openai_server() as server:
+        environment = {"OPENAI_BASE_URL": server.url}
+        done = whyrec(*command, "--json", "-c", config, **environment)
+        assert done.exit_code == 0, done.output
+        [found] = json.loads(done.stdout)
+        assert len(_orders(server)) == 4 * 3
+        shown = whyrec(*command, "-c", config, **environment)
+        assert _orders(server) == []
+    assert found["follows"]["mean"] == -1.0 and found["failed"] == 0
+    assert [slot - gain["mean"] for slot, gain in found["by_slot"]] == [9, 5, 0]  # slots 0, 4 and 9
+    assert "tau with the order shown  -1.000" in shown.stdout
+
+
+def test_what_a_title_that_speaks_to_the_model_gains_is_shown_by_kind(config: Path) -> None:
+    with openai_server() as server:
+        done = whyrec(
+            "probe", "injection", "--people", "3", "--candidates", "10", "--method", "listwise", "-c", config,
+            OPENAI_BASE_URL=server.url,
+        )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    for kind in ("placebo", "orders itself first", "all attacks"):
+        assert re.search(rf"^{kind} +\+0.00", done.stdout, re.MULTILINE)
 
 
 def _orders(server: Running) -> list[object]:
