@@ -6,7 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from evals.lines import Lines
 from rerank.pipeline import Pipeline
@@ -30,6 +31,14 @@ class Shares:
     """Median per person."""
 
 
+def people_of(build: Path) -> list[str]:
+    """Ids of the persons of a data build."""
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(build / "people.parquet", columns=["person"])["person"]
+    return sorted(set(column.to_pylist()))
+
+
 def draw(people: Sequence[str], count: int, seed: int = 0) -> list[str]:
     """`count` of the people, or all, in a drawn order: the first n of it are a sample too."""
     return random.Random(seed).sample(sorted(people), min(count, len(people)))
@@ -42,7 +51,7 @@ async def try_reasons(
     *,
     k: int = 5,
     seconds: float = 900.0,
-    language: str = "en",
+    language: Literal["en", "zh"] = "en",
     progress: Callable[[int, Row], None] = lambda done, row: None,
 ) -> list[Row]:
     """One answer in mode 'explain' for each person who has no row yet; every row goes to the disk at once.
@@ -55,7 +64,7 @@ async def try_reasons(
     for person in people:
         if person in known:
             continue
-        request = Request(person, k=k, language=language, deadline=Deadline.after(seconds))  # type: ignore[arg-type]
+        request = Request(person, k=k, language=language, deadline=Deadline.after(seconds))
         row = _row(await pipeline.recommend(request))
         rows.add(dict(row))
         found.append(row)
