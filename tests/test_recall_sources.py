@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from pydantic import ValidationError
 
-from recall.config import EventSource, ItemSource, MergeConfig, PlatformConfig
+from recall.config import Encoding, EventSource, ItemSource, MergeConfig, PlatformConfig
 from recall.errors import ConfigError, DataError
 from recall.merge import Inputs, ingest
 from recall.workspace import Workspace
@@ -112,6 +114,50 @@ def test_presets_read_their_formats(tmp_path: Path) -> None:
     assert events(report) == [("1", "10", 100), ("2", "10", 200)]
     (item,) = pq.read_table(report.path / "items.parquet").to_pylist()
     assert (item["title"], item["year"], item["categories"]) == ("Café", 1999, ["Action"])
+
+
+def test_amazon_presets_read_their_lines_lists_of_paragraphs_included(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text(
+        '{"user_id":"A","parent_asin":"B0","rating":5.0,"timestamp":1588687728923,"text":"x"}\n'
+    )
+    (tmp_path / "m.jsonl").write_text(
+        '{"parent_asin":"B0","title":"Tea","store":"X","categories":["Food","Tea"],'
+        '"description":["a \\"good\\" one","black"],"price":"$1,203.50"}\n'
+        '{"parent_asin":"B1","title":"Cup","description":[],"price":null}\n'
+    )
+    preset = {"preset": "amazon-2023"}
+    report = read(tmp_path, preset | {"path": "r.jsonl"}, items=(preset | {"path": "m.jsonl"},))
+    assert events(report) == [("A", "B0", 1588687728)]
+    tea, cup = pq.read_table(report.path / "listings.parquet").to_pylist()
+    assert (tea["creators"], tea["categories"], tea["price"]) == (["X"], ["Food", "Tea"], 1203.5)
+    assert (tea["description"], cup["description"]) == ('a "good" one black', None)
+
+
+WORDS = {
+    "utf-8": "Čapek 日本",
+    "utf-16": "Čapek 日本",
+    "latin-1": "Café",
+    "cp1252": "Café “x”",
+    "cp1251": "Привет",
+    "gb18030": "你好",
+    "shift_jis": "日本語ソ|",
+    "euc-kr": "한국어",
+    "big5": "許功蓋",
+}
+
+
+def test_every_stated_encoding_is_read_plain_and_compressed(tmp_path: Path) -> None:
+    packers = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+    sources = []
+    for encoding, word in WORDS.items():
+        for ending, packed in packers.items():
+            path = f"{encoding}.csv{ending}"
+            text = f'user,item,time\n"{word} ""a"", b",{path},1\n'
+            (tmp_path / path).write_bytes(packed(text.encode(encoding)))
+            sources.append({"path": path, "columns": COLUMNS, "encoding": encoding})
+    assert set(WORDS) == set(get_args(Encoding))
+    found = {listing: user for user, listing, _ in events(read(tmp_path, *sources))}
+    assert found == {source["path"]: f'{WORDS[source["encoding"]]} "a", b' for source in sources}
 
 
 def test_a_filter_sets_rows_aside(tmp_path: Path) -> None:

@@ -43,8 +43,12 @@ class Clusters:
     def __post_init__(self) -> None:
         self._parent = list(range(self.size))
         for one, other in self.apart:
-            self._enemies.setdefault(one, set()).add(other)
-            self._enemies.setdefault(other, set()).add(one)
+            self.part(one, other)
+
+    def part(self, one: int, other: int) -> None:
+        """Never join these two from now on."""
+        self._enemies.setdefault(one, set()).add(other)
+        self._enemies.setdefault(other, set()).add(one)
 
     def find(self, row: int) -> int:
         while self._parent[row] != row:

@@ -89,6 +89,7 @@ def match_items(
         edges += same_titles(records, agreement)
     doubts: list[Doubt] = []
     judged: list[Decision] = []
+    denied: set[frozenset[int]] = set()
 
     def take(found: Sequence[Edge]) -> None:
         for edge in sorted(found, key=_surest_first(nodes)):
@@ -97,13 +98,18 @@ def match_items(
                 taken.append(edge)
             elif clusters.find(edge.one) != clusters.find(edge.other):
                 one, other = nodes[edge.one], nodes[edge.other]
+                if frozenset((edge.one, edge.other)) in denied:
+                    continue
                 said = judge.same(records[edge.one], records[edge.other]) if judge else None
                 if judge is None or said is None:
                     doubts.append(Doubt(one, other, edge.confidence, edge.method, cause))
                     continue
                 by = f"judge:{judge.name}"
                 judged.append(Decision("item", "add" if said else "remove", one, other, by))
-                if said:
+                if not said:
+                    denied.add(frozenset((edge.one, edge.other)))
+                    clusters.part(edge.one, edge.other)
+                else:
                     clusters.allow = None
                     if clusters.join(edge.one, edge.other):
                         taken.append(Edge(edge.one, edge.other, 0.9, by))
