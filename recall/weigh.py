@@ -61,7 +61,7 @@ def weigh(
     seconds) lie in the future."""
     user, listing = user.strip(_SPACE), listing.strip(_SPACE)
     if type is None:
-        type = platform.events[0].type if platform.events else "event"
+        type = _usual(platform)
     type = type.strip(_SPACE)
     for what, text, code in (
         ("user", user, "missing_user"),
@@ -117,6 +117,14 @@ def source_of(platform: PlatformConfig, type: str) -> EventSource | None:
         if (type in source.types) if source.types else (typed or type == source.type):
             return source
     return None
+
+
+def _usual(platform: PlatformConfig) -> str:
+    """The type of an event that names none: the first source's, or the first like among its types."""
+    if not platform.events:
+        return "event"
+    first = platform.events[0]
+    return next((name for name, rule in first.types.items() if rule.polarity == "like"), first.type)
 
 
 def known_types(platform: PlatformConfig) -> set[str]:

@@ -105,6 +105,9 @@ def test_an_event_after_the_clock_is_refused_and_one_without_a_type_has_the_firs
     assert isinstance(late, Refused) and late.code == "time_in_future"
     found = weigh("cinema", cinema, user="a", listing="x", type=None, time=9, value=None, latest=9)
     assert isinstance(found, LiveEvent) and (found.type, found.weight) == ("seen", 700_000)
+    shop = PlatformConfig.model_validate({"events": [{"path": "x", **SOURCES["typed"]}]})
+    bought = weigh("shop", shop, user="a", listing="x", type=None, time=9, value=None, latest=9)
+    assert isinstance(bought, LiveEvent) and bought.type == "buy"
 
 
 def test_a_value_where_the_platform_has_none_is_refused() -> None:
