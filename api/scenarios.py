@@ -142,6 +142,7 @@ def _variant(
         model = make_model(llm, {})
         if model is not None:
             stack.push_async_callback(model.aclose)
+            model = model if pipeline.layers is None else pipeline.layers.around(model)
     stock = None if recall == settings.recall else _with_rules(pipeline.stock, recall)
     return pipeline.variant(rank=rank, reasons=reasons, model=model, stock=stock)
 
