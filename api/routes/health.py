@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Response
 from sqlalchemy import text
 
+from api.problems import responses
 from api.schemas import Live, Ready
 from api.service import Opened, Service
 from recall.errors import StoreError
@@ -21,7 +22,7 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/ready", responses={503: {"model": Ready}}, summary="It can answer")
+@router.get("/ready", responses={503: {"model": Ready}, **responses(422)}, summary="It can answer")
 async def ready(service: Opened, response: Response, measure: bool = False) -> Ready:
     """503 while the store can't be reached. A model that does not answer is no reason to be unready:
     answers then keep the recall order and say so. With `measure`, the model's speed, prefix cache and seed

@@ -10,7 +10,7 @@ from api.schemas.recommendations import ListingAnswer
 from api.schemas.strict import WHOLE, Age, Asked, Id, Strict, Time, Word
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2000)]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2000)]
 
 
 class ListingBody(Strict):
