@@ -32,6 +32,7 @@ from recall.train_config import TrainConfig
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.llm.config import LLMConfig
 from rerank.llm.limits_config import BudgetConfig, CacheConfig
+from rerank.promoted import with_promoted
 
 DEFAULT_FILE = Path("whyrec.toml")
 _PREFIX = "WHYREC_"
@@ -148,6 +149,7 @@ def load_settings(path: Path | None = None, *, required: bool = True) -> Setting
     if settings.budget.prices is not None:
         prices = (root / settings.budget.prices.expanduser()).resolve()
         changed["budget"] = settings.budget.model_copy(update={"prices": prices})
+    changed["rank"] = with_promoted(settings.rank, changed["workspace"])
     settings = settings.model_copy(update=changed)
     settings._root = root
     return settings

@@ -34,14 +34,14 @@ def make_pool(
     stock: Stock,
     config: CasesConfig,
     *,
-    targets: Mapping[str, str] | None = None,
+    targets: Mapping[int, str] | None = None,
     people: frozenset[str] | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Pool:
     """The cases of a world, leaks checked. `stock` is the world's own library and recall.
 
-    `targets` (event id → item id) says what targets are called in a world with other links; `people` takes
-    these instead of drawing. DataError when nobody is left.
+    `targets` (held-out event → item id) says what targets are called in a world with other links; `people`
+    takes these instead of drawing. DataError when nobody is left.
     """
     source, held = world.source, world.held
     artefact = world.artefact
@@ -57,7 +57,7 @@ def make_pool(
         person = source.persons.names(held.persons[at : at + 1])[0]
         target = source.items.names(source.event_item[event : event + 1])[0]
         if targets is not None:
-            target = targets.get(f"{person} {event}", target)
+            target = targets.get(event, target)
         platform = source.platforms[int(source.event_platform[event])]
         as_of = world.moment if world.moment is not None else int(source.event_time[event])
         history = stock.library.history(person, platform=platform)

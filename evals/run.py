@@ -20,7 +20,7 @@ from evals.pool import make_pool
 from evals.recorder import Calls, Job, RecordedModel
 from evals.rename import renamed, renamed_stock
 from evals.spending import Spending
-from evals.world import FOLDER, EvalSettings, Links, prepare
+from evals.world import FOLDER, EvalSettings, Links, World, prepare
 from recall.consent import Consent, ConsentConfig, Statement
 from recall.errors import ConfigError
 from recall.library import BuildLibrary
@@ -123,7 +123,7 @@ async def run(
                 )
             file = Lines(folder / CALLS)
             try:
-                calls, spending = Calls(file), Spending(load_prices(config.prices), budget)
+                calls, spending = Calls(file), Spending(load_prices(_prices(settings, config)), budget)
                 if not earlier:
                     results.add(await header(config, frozen, ready.models, compared))
                 runner = _Runner(config, compared, frozen, ready, results, calls, spending)
@@ -134,8 +134,17 @@ async def run(
         results.close()
 
 
+@asynccontextmanager
+async def open_world(
+    settings: EvalSettings, config: EvalConfig, world: World, statements: Sequence[Statement] = ()
+) -> AsyncIterator[Ready]:
+    """The pipeline over a world, without models."""
+    async with _pipelines(settings, config, world.workspace.folder, {}, (), statements) as ready:
+        yield ready
+
+
 @dataclass(frozen=True)
-class _Ready:
+class Ready:
     """Pipelines over the frozen world: `base` has no model; `models` are the arms' by name, not recorded."""
 
     base: Pipeline
@@ -150,7 +159,7 @@ async def _pipelines(
     models: Mapping[str, ChatModel],
     compared: Sequence[Arm],
     statements: Sequence[Statement],
-) -> AsyncIterator[_Ready]:
+) -> AsyncIterator[Ready]:
     sections = _Sections(
         workspace,
         settings.consent,
@@ -178,7 +187,7 @@ async def _pipelines(
                     )
                 stack.push_async_callback(model.aclose)
             made[name] = model
-        yield _Ready(base, made)
+        yield Ready(base, made)
 
 
 class _Runner:
@@ -187,7 +196,7 @@ class _Runner:
         config: EvalConfig,
         compared: Sequence[Arm],
         pool: Pool,
-        ready: _Ready,
+        ready: Ready,
         results: Lines,
         calls: Calls,
         spending: Spending,
@@ -254,7 +263,15 @@ class _Runner:
         return Progress(done, total, len(self.calls.known), tokens, self.spending.cost(usage), left)
 
 
-def _pipeline(arm: Arm, ready: _Ready, calls: Calls) -> Pipeline:
+def _prices(settings: EvalSettings, config: EvalConfig) -> Path | None:
+    """The evaluation's price file, or that of [budget]."""
+    if config.prices is not None:
+        return config.prices
+    found: Path | None = getattr(getattr(settings, "budget", None), "prices", None)
+    return found
+
+
+def _pipeline(arm: Arm, ready: Ready, calls: Calls) -> Pipeline:
     if arm.config is None:
         return ready.base.variant(rank=arm.rank, reasons=arm.reasons)
     model = ready.models.get(arm.config.model)

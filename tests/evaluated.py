@@ -18,13 +18,20 @@ from evals.run import Ended, run
 from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.types import ChatModel
 
+_WORLDS: list[Path] = []
+"""Where an earlier run of this process trained: the same worlds need no second training."""
+
 _LINE = re.compile(r'^([A-Z]{1,2}): "([^"]*)"', re.MULTILINE)
 
 
 def settings(whole: Path, folder: Path) -> Settings:
-    """The settings of a copy of the trained world in `folder`."""
+    """The settings of a copy of the trained world in `folder`, with what evaluations trained before."""
     shutil.copytree(whole.parent, folder, dirs_exist_ok=True)
-    return load_settings(folder / whole.name)
+    made = load_settings(folder / whole.name)
+    for worlds in _WORLDS:
+        if worlds.is_dir():
+            shutil.copytree(worlds, made.workspace / "evals" / "worlds", dirs_exist_ok=True)
+    return made
 
 
 def declared(**fields: Any) -> EvalConfig:
@@ -43,6 +50,8 @@ async def go(
 ) -> tuple[Ended, Pool, list[dict[str, Any]]]:
     """Run with `model` as the default one: how it ended, the pool, and the rows."""
     ended = await run(settings, config, models={"default": model}, **rest)
+    _WORLDS.append(settings.workspace / "evals" / "worlds")
+    del _WORLDS[:-1]
     lines = (ended.folder / "results.jsonl").read_text().splitlines()
     return ended, Pool.load(ended.folder / "pool.jsonl"), [json.loads(line) for line in lines[1:]]
 
