@@ -36,7 +36,8 @@ def clean(text: str, limit: int) -> str:
     """
     text = text[: 8 * limit + 200]  # a megabyte of title is not worth reading
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
-    text = "".join(_visible(char) for char in text)
+    if not text.isprintable():
+        text = "".join(map(_visible, text))
     previous = None
     while previous != text:  # a token inside a token would come together when the inner one goes
         previous = text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,14 @@ def test_a_title_stays_one_visible_line_without_tokens(attack: str) -> None:
 @given(st.text(max_size=300), st.integers(1, 100))
 def test_cleaning_twice_is_cleaning_once(text: str, limit: int) -> None:
     assert clean(clean(text, limit), limit) == clean(text, limit)
+
+
+def test_what_counts_as_printable_needs_no_look_at_each_character() -> None:
+    """`clean` leaves a printable text alone: none of the categories that it removes may be printable."""
+    removed = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not any(
+        chr(code).isprintable() and unicodedata.category(chr(code)) in removed for code in range(0x110000)
+    )
 
 
 @pytest.mark.parametrize("name", names())
