@@ -10,6 +10,9 @@ from recall.mixture import Mixture
 from recall.recallers.query import RowQuery
 from recall.types import Because
 
+_TOLD = {"evergreen": "popular"}
+"""Sources that a reason tells as another: how many people had it is what both say."""
+
 _SHARE = 1e-6
 """Contributions below this share of the largest are not told."""
 
@@ -34,7 +37,7 @@ def explain(mixture: Mixture, query: RowQuery, items: np.ndarray, events: Sequen
         for at, place in enumerate(places):
             shares = None if told.events is None else told.events[at]
             found[place] = Because(
-                name,
+                _TOLD.get(name, name),
                 () if shares is None else _strongest(shares, events),
                 None if told.people is None else int(told.people[at]),
             )

@@ -107,7 +107,7 @@ def test_a_small_run_compares_every_method_on_every_split(tmp_path: Path) -> Non
     names = {figure.name.split(",")[0] for figure in figures}
     assert names == {"last liked item", "time split", "new to a platform", "fusing"}
     mine = {f.peer: f for f in figures if f.name.startswith("last liked item") and f.unit == "NDCG@10"}
-    assert mine["blend"].value > 0.5 > mine["popularity"].value, "in a ring there is one way on"
+    assert mine["blend"].value > 0.5 > mine["evergreen"].value, "in a ring there is one way on"
     over = next(f for f in figures if "blend over it" in f.name and f.peer == recall_quality.PLAIN)
     assert over.low is not None and over.low <= over.value <= (over.high or 0)
     fused = {f.peer: f.value for f in figures if f.name.startswith("fusing, blend") and f.unit == "NDCG@10"}

@@ -19,7 +19,7 @@ from recall.recallers.sequences import consented
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
 
-WITHOUT_HISTORY = ("popular", "recent-on-platform")
+WITHOUT_HISTORY = ("popular", "evergreen", "recent-on-platform")
 
 SMALL = TrainConfig(factors=4, iterations=8, regularization=1.0, threads=1)
 

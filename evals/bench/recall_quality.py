@@ -30,7 +30,7 @@ from recall.weights import Weights
 from recall.workspace import Workspace
 
 SEED = 7
-PLAIN, POPULAR, BLEND, BY_HAND = "plain ALS, tuned", "popularity", "blend", "blend, weights by hand"
+PLAIN, BLEND, BY_HAND = "plain ALS, tuned", "blend", "blend, weights by hand"
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
         raise NotFound("recall-quality needs a workspace with a build; run `whyrec ingest` first")
     build = workspace.builds.current()
     dataset = Dataset.load(build)
-    people, trials = (150, 2) if quick else (2000, 5)
+    people, trials = (150, 2) if quick else (2000, 8)
     moment = share_of_time(dataset, LATE)
     dealt = deal_by_genre(dataset, Tags.open(attributes(build, dataset), "categories"))
     early = hold_after(dataset, moment, seed=SEED)
@@ -86,10 +86,7 @@ def compare(
     progress(f"{name}: asking")
     arrays = fit(test.train, tuned.blend)
     plain = RECALLERS["als"](fit_als(undecayed(test.train), tuned.plain), Tuning(recency=0))
-    found = {
-        POPULAR: of_source(test, RECALLERS["popular"](arrays["popular"], Tuning(half_life=0))),
-        PLAIN: of_source(test, plain),
-    }
+    found = {PLAIN: of_source(test, plain)}
     sources = {name: recaller(arrays[name], weights.tuning) for name, recaller in RECALLERS.items()}
     found |= {source: of_source(test, each) for source, each in sources.items()}
     best = max(sources, key=lambda source: found[source].ndcg.mean())

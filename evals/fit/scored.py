@@ -33,6 +33,7 @@ VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         for last, decay in ((4, 0.5), (8, 0.7), (16, 0.85), (30, 0.92))
     ],
     "popular": [{"half_life": length} for length in HALF_LIVES],
+    "evergreen": [{}],
     "recent-on-platform": [{"new_days": days} for days in (7.0, 30.0)],
 }
 """Settings of recall.recallers.tuning that are tried for each source."""

@@ -24,7 +24,7 @@ from recall.train_config import TrainConfig
 from recall.weights import Weights
 
 FACTORS = (16, 24, 32, 48, 64, 96, 128)
-REGULARIZATION = (0.1, 100.0)
+REGULARIZATION = (0.3, 400.0)
 """λ is drawn evenly on a logarithmic scale between these."""
 ALPHA = (1.0, 64.0)
 """As λ."""

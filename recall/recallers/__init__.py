@@ -10,7 +10,7 @@ import numpy as np
 from recall.recallers.als import Als
 from recall.recallers.contributions import Contributions
 from recall.recallers.item_to_item import ItemToItem
-from recall.recallers.popular import Popular
+from recall.recallers.popular import Evergreen, Popular
 from recall.recallers.query import RowQuery
 from recall.recallers.recent import Recent
 from recall.recallers.transitions import Transitions
@@ -46,6 +46,6 @@ class Fitted(Recaller, Protocol):
 
 
 RECALLERS: dict[str, type[Recaller]] = {
-    recaller.name: recaller for recaller in (Als, ItemToItem, Transitions, Popular, Recent)
+    recaller.name: recaller for recaller in (Als, ItemToItem, Transitions, Popular, Evergreen, Recent)
 }
 """In the order in which a tie between sources is told. A new source is a new file and a place here."""

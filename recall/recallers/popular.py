@@ -27,6 +27,7 @@ class Popular:
     """Scores are probabilities: an item's share of the platform's decayed likes, prior included."""
 
     name: ClassVar[str] = "popular"
+    half_lives: ClassVar[tuple[float, ...]] = HALF_LIVES
 
     def __init__(self, arrays: Mapping[str, np.ndarray], tuning: Tuning) -> None:
         nearest = int(np.abs(arrays["half_lives"] - tuning.half_life).argmin())
@@ -44,7 +45,7 @@ class Popular:
         """
         liked = likes(dataset)
         layers, items = len(dataset.platforms) + 1, len(dataset.items)
-        popularity = np.zeros((len(HALF_LIVES), layers, items), np.float32)
+        popularity = np.zeros((len(cls.half_lives), layers, items), np.float32)
         people = np.zeros((layers, items), np.int32)
         span = float(np.ptp(liked.times)) if len(liked.times) else 0.0
         for layer in range(layers):
@@ -52,12 +53,12 @@ class Popular:
             latest = chosen.latest_per_item()
             people[layer] = np.bincount(latest.items, minlength=items)
             age = (liked.times.max() - latest.times).astype(np.float64) if len(latest.times) else latest.times
-            for number, half_life in enumerate(HALF_LIVES):
+            for number, half_life in enumerate(cls.half_lives):
                 weight = np.exp2(-age / (half_life * span)) if half_life * span > 0 else np.ones(len(age))
                 popularity[number, layer] = np.bincount(latest.items, weight, minlength=items)
         return {
             "popularity": popularity,
-            "half_lives": np.asarray(HALF_LIVES, np.float32),
+            "half_lives": np.asarray(cls.half_lives, np.float32),
             "people": people,
         }
 
@@ -89,3 +90,10 @@ class Popular:
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         """No event carries popularity; `people` who liked the item on the platform (any: on all of them)."""
         return Contributions(people=self._people[query.platform][items])
+
+
+class Evergreen(Popular):
+    """The same without decay: what most people ever liked, which suits newcomers more than news does."""
+
+    name: ClassVar[str] = "evergreen"
+    half_lives: ClassVar[tuple[float, ...]] = (0.0,)
