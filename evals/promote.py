@@ -37,7 +37,7 @@ def promote(results: Results, name: str, workspace: Path, *, forced: str | None 
     if gain.low <= 0 and not forced:
         raise DataError(
             f"arm {name!r}: NDCG@10 over recall is {gain.mean:+.4f}, 95 % {gain.low:+.4f} to "
-            f"{gain.high:+.4f} on {row.against.paired.people} people: not above 0. To promote it all the same, say why: "
+            f"{gain.high:+.4f} on {row.against.paired.people} people: not above 0. To do it all the same: "
             "--force --reason TEXT"
         )
     rank = {"method": arm.method, "prompt": arm.prompt, "weight": arm.weight, **arm.rank}
