@@ -17,7 +17,7 @@ from recall.train_config import TrainConfig
 from recall.trainer import training_lock
 from recall.workspace import Workspace
 
-SMALL = TrainConfig(factors=8, iterations=5, regularization=0.1, threads=1, device="cpu")
+SMALL = TrainConfig(factors=8, iterations=5, regularization=0.1, alpha=8.0, threads=1, device="cpu")
 
 
 def two_tastes(folder: Path) -> Path:
