@@ -19,7 +19,7 @@ _EN = {
     "content": "It resembles what you had before: you {did}.",
     "popular": "It is popular{there}: {n} people had it.",
     "popular-uncounted": "It is popular{there}.",
-    "recent-on-platform": "It is popular{there} at the moment.",
+    "recent-on-platform": "It is new{there}.",
     "nothing": "It fits your history as a whole.",
 }
 _ZH = {
@@ -29,7 +29,7 @@ _ZH = {
     "content": "与你接触过的内容相似：你{did}。",
     "popular": "它{there}很受欢迎：有 {n} 人接触过。",
     "popular-uncounted": "它{there}很受欢迎。",
-    "recent-on-platform": "它最近{there}很受欢迎。",
+    "recent-on-platform": "它是最近{there}新上架的。",
     "nothing": "它与你的整体记录相符。",
 }
 _POPULAR = ("popular", "recent-on-platform")

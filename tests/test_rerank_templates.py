@@ -46,7 +46,7 @@ def test_events_below_the_floor_and_silent_platforms_are_not_named() -> None:
 def test_popularity_says_how_many_and_where() -> None:
     reason = _reason("popular", (), popularity=42, platform="shop")
     assert reason.text == "It is popular on shop: 42 people had it."
-    assert _reason("recent-on-platform", (), platform="shop").text == "It is popular on shop at the moment."
+    assert _reason("recent-on-platform", (), platform="shop").text == "It is new on shop."
 
 
 def test_braces_in_a_title_are_not_read_again() -> None:
