@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from test_recall_recallers import SMALL, tastes
+from worlds import write_build
 
 from evals.bench.factors import generated, power_law
 from evals.bench.figure import Figure, against
 from evals.bench.recall import run
 from evals.bench.searches import agreement, argpartition, good_enough, peers, whyrec
+from evals.bench.serving import serving
+from recall.trainer import fit_artefact
 from recall.workspace import Workspace
 
 
@@ -73,3 +77,13 @@ def test_searches_take_blocks_and_single_users() -> None:
         assert rows is not None and (np.sort(rows) == np.sort(expected)).all()
         alone = search(users[:1], seen[:1])
         assert alone is not None and (np.sort(alone) == np.sort(expected[:1])).all()
+
+
+def test_what_an_answer_takes_is_measured_on_the_people_of_the_build(tmp_path: Path) -> None:
+    build = write_build(tmp_path, events=tastes())
+    workspace = Workspace(tmp_path)
+    folder = workspace.models.use(fit_artefact(workspace, build, SMALL, lambda *_: None))
+    found = serving(workspace, folder, people=4)
+    names = [figure.name.split(",")[0] for figure in found if figure.unit == "ms median"]
+    assert names == ["history and items had", "10 candidates", "300 candidates", "explaining 10"]
+    assert all(figure.value > 0 for figure in found)
