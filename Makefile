@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo eval-demo test test-long test-vllm lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       sample data, merge, train, explained recommendations (nothing but a package index needed)"
 	@echo "make test       the tests, as CI runs them"
 	@echo "make test-long  the slow checks"
+	@echo "make test-vllm  those against a real vLLM, in an environment of its own (a part of test-long)"
+	@echo "make eval-demo  three prompts compared on two data sets, with a report (an hour; goes on where it was cut)"
 	@echo "make lint       ruff and mypy"
 	@echo "make clean      remove the environment and the demo's data"
 
@@ -36,10 +38,16 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m long --durations=15
 
+test-vllm: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -m long --durations=8 tests/test_rerank_llm_vllm.py
+
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+eval-demo: $(VENV)/.dev
+	@nice $(BIN)/whyrec eval demo eval-demo
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
