@@ -34,18 +34,21 @@ def explain(mixture: Mixture, query: RowQuery, items: np.ndarray, events: Sequen
         if not len(places):
             continue
         told = mixture.sources[name].explain(query, items[places])
-        for at, place in enumerate(places):
-            shares = None if told.events is None else told.events[at]
-            found[place] = Because(
-                _TOLD.get(name, name),
-                () if shares is None else _strongest(shares, events),
-                None if told.people is None else int(told.people[at]),
-            )
+        shares = [()] * len(places) if told.events is None else _strongest(told.events, events)
+        people = [None] * len(places) if told.people is None else told.people.tolist()
+        for place, mine, count in zip(places.tolist(), shares, people, strict=True):
+            found[place] = Because(_TOLD.get(name, name), mine, count)
     return [because or Because("popular") for because in found]
 
 
-def _strongest(shares: np.ndarray, events: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """(event id, contribution), largest first; events that count against the item are left out."""
-    order = np.argsort(-shares, kind="stable")
-    floor = float(shares[order[0]]) * _SHARE if len(order) else 0.0
-    return tuple((events[i], float(shares[i])) for i in order if shares[i] > max(floor, 0.0))
+def _strongest(shares: np.ndarray, events: Sequence[str]) -> Sequence[tuple[tuple[str, float], ...]]:
+    """For each row of float32[m × h]: (event id, contribution), largest first; events that count against the
+    item are left out."""
+    order = np.argsort(-shares, axis=1, kind="stable")
+    ordered = np.take_along_axis(shares, order, axis=1)
+    floor = np.maximum(ordered[:, :1] * _SHARE, 0)
+    counts = (ordered > floor).sum(axis=1).tolist()
+    rows = zip(order.tolist(), ordered.tolist(), counts, strict=True)
+    return [
+        tuple((events[i], share) for i, share in zip(at[:n], mine[:n], strict=True)) for at, mine, n in rows
+    ]
