@@ -16,6 +16,9 @@ from rerank.reasons import ReasonTask, write_reasons
 from rerank.summary import Line, Summary
 from rerank.types import Cause, ChatModel, Deadline, Message, Sampling
 
+PATIENCE = 60.0
+"""Seconds that an answer may take where time is not what is tested: other tests run beside."""
+
 ASK = (Message("system", "You order things."), Message("user", "Order A and B."))
 SCHEMA = {
     "type": "object",
@@ -29,22 +32,24 @@ class Contract:
     """Subclasses give `model`."""
 
     async def test_a_reply_has_text_model_and_usage(self, model: ChatModel) -> None:
-        reply = await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(20))
+        reply = await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(PATIENCE))
         assert reply.text and reply.model and reply.usage.prompt > 0 and reply.usage.completion > 0
 
     async def test_a_schema_is_followed(self, model: ChatModel) -> None:
-        reply = await model.chat(ASK, sampling=Sampling(80), deadline=Deadline.after(20), schema=SCHEMA)
+        reply = await model.chat(ASK, sampling=Sampling(80), deadline=Deadline.after(PATIENCE), schema=SCHEMA)
         assert set(json.loads(reply.text)["order"]) <= {"A", "B"}
 
     async def test_labels_have_log_probabilities_and_nothing_else_has(self, model: ChatModel) -> None:
-        results = await model.label_scores([ASK, ASK[1:]], labels=["A", "B"], deadline=Deadline.after(20))
+        results = await model.label_scores(
+            [ASK, ASK[1:]], labels=["A", "B"], deadline=Deadline.after(PATIENCE)
+        )
         assert len(results) == 2
         for scores in results:
             assert set(scores.logprobs) == {"A", "B"}
             assert all(value < 0 for value in scores.logprobs.values())
 
     async def test_no_prompts_give_no_scores(self, model: ChatModel) -> None:
-        assert await model.label_scores([], labels=["A"], deadline=Deadline.after(20)) == []
+        assert await model.label_scores([], labels=["A"], deadline=Deadline.after(PATIENCE)) == []
 
     async def test_count_grows_with_the_text(self, model: ChatModel) -> None:
         longer = (*ASK, Message("user", "and then put C, D and E behind them, please"))
@@ -56,11 +61,11 @@ class Contract:
         assert failure.value.cause == Cause.DEADLINE
 
     async def test_cancelled_calls_leave_the_next_one_as_it_was(self, model: ChatModel) -> None:
-        task = asyncio.create_task(model.chat(ASK, sampling=Sampling(50), deadline=Deadline.after(20)))
+        task = asyncio.create_task(model.chat(ASK, sampling=Sampling(50), deadline=Deadline.after(PATIENCE)))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert (await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(20))).text
+        assert (await model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(PATIENCE))).text
 
 
 LINES = (
@@ -96,13 +101,13 @@ class MethodContract:
     async def test_a_method_over_log_probabilities_places_every_candidate(
         self, model: ChatModel, method: str
     ) -> None:
-        ranking = await METHODS[method].rank(task(method), model, Deadline.after(60))
+        ranking = await METHODS[method].rank(task(method), model, Deadline.after(PATIENCE))
         assert ranking.cause is None
         assert ranking.places == ("model",) * len(FILMS)
         assert sorted(ranking.order) == list(range(len(FILMS)))
 
     async def test_listwise_is_answered_under_its_schema(self, model: ChatModel) -> None:
-        ranking = await METHODS["listwise"].rank(task("listwise"), model, Deadline.after(60))
+        ranking = await METHODS["listwise"].rank(task("listwise"), model, Deadline.after(PATIENCE))
         [call] = ranking.calls
         assert call.reply is not None and set(json.loads(call.reply)["order"]) <= set("ABCDEF")
         assert sorted(ranking.order) == list(range(len(FILMS))) and "model" in ranking.places
@@ -115,7 +120,7 @@ class MethodContract:
             load("reasons-item", domain="films"),
             settings=ReasonsConfig(per="item"),
         )
-        written = [part async for part in write_reasons(asked, model, Deadline.after(60))]
+        written = [part async for part in write_reasons(asked, model, Deadline.after(PATIENCE))]
         assert sorted(place for part in written for place in part.places) == [0, 1]
         for part in written:
             assert part.call is not None and part.call.reply is not None
@@ -123,6 +128,6 @@ class MethodContract:
                 assert isinstance(json.loads(part.call.reply)["reasons"], list)
 
     async def test_the_same_question_is_ordered_the_same_way_again(self, model: ChatModel) -> None:
-        first = await METHODS["pointwise"].rank(task("pointwise"), model, Deadline.after(60))
-        again = await METHODS["pointwise"].rank(task("pointwise"), model, Deadline.after(60))
+        first = await METHODS["pointwise"].rank(task("pointwise"), model, Deadline.after(PATIENCE))
+        again = await METHODS["pointwise"].rank(task("pointwise"), model, Deadline.after(PATIENCE))
         assert first.order == again.order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -20,8 +21,9 @@ from rerank.llm.openai import OpenAIModel
 from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.llm.weights import KNOWN, find_weights, pull
 from rerank.types import Cause, ChatModel, Deadline, Message, Sampling
-from tests.engine_contract import ASK, Contract, MethodContract
+from tests.engine_contract import ASK, PATIENCE, Contract, MethodContract
 from tests.fault_server import fault_server
+from tests.openai_server import openai_server
 
 
 def answer(asked: Asked) -> str:
@@ -162,6 +164,14 @@ async def test_what_goes_wrong_below_langchain_has_our_cause(fault: str) -> None
         with pytest.raises(ModelError) as failure:
             await LangChainModel(chat).chat(ASK, sampling=Sampling(8), deadline=Deadline.after(1))
         assert failure.value.cause in set(Cause)
+
+
+def test_a_langchain_model_may_be_asked_from_one_event_loop_after_another() -> None:
+    with openai_server() as server:
+        model = LangChainModel(ChatOpenAI(model="reverser-1", base_url=server.url, api_key="none"))
+        for _ in range(3):
+            asked = model.chat(ASK, sampling=Sampling(8), deadline=Deadline.after(PATIENCE))
+            assert asyncio.run(asked).text
 
 
 def test_a_langchain_provider_that_is_not_installed_is_named_with_its_remedy() -> None:

@@ -5,6 +5,7 @@ In the order of the file: the server is up until the test that stops it. `make t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from rerank.config import RankConfig
 from rerank.integrations.langchain_model import LangChainModel
 from rerank.llm.config import EndpointConfig
 from rerank.llm.devserver.environment import Environment, ensure_environment, pip
+from rerank.llm.embedded import EmbeddedModel
 from rerank.llm.openai import OpenAIModel
 from rerank.methods import METHODS, RankTask
 from rerank.types import ChatModel, Deadline, Message, Sampling
@@ -47,6 +49,23 @@ def environment() -> Environment:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="module")
+def weights(environment: Environment, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model in float16, which both engines take as it is (tests/float16_gguf.py)."""
+    file = tmp_path_factory.mktemp("weights") / "smollm2-135m-f16.gguf"
+    script = Path(__file__).with_name("float16_gguf.py")
+    subprocess.run([environment.python, script, small_model, file], check=True)
+    return file
+
+
+@pytest.fixture(scope="module")
+def same_weights(weights: Path) -> Iterator[ChatModel]:
+    """The embedded engine over them."""
+    model = EmbeddedModel(weights)
+    yield model
+    asyncio.run(model.aclose())
+
+
 @dataclass
 class Served:
     process: subprocess.Popen[str]
@@ -63,10 +82,10 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`whyrec llm serve` as a process, once it has printed its two lines."""
     log = tmp_path_factory.mktemp("serve") / "log"
-    command = [WHYREC, "llm", "serve", "--port", "0", "--build", "cpu"]
+    command = [WHYREC, "llm", "serve", weights, "--port", "0", "--build", "cpu"]
     with (
         log.open("w") as errors,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -126,12 +145,12 @@ async def test_the_second_call_with_the_same_prompt_finds_it_in_the_cache(
 
 @pytest.mark.parametrize("method", ["logits", "pointwise"])
 async def test_vllm_and_embedded_agree_over_the_same_weights(
-    served: Served, embedded: ChatModel, method: str, capsys: pytest.CaptureFixture[str]
+    served: Served, same_weights: ChatModel, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     served_model = OpenAIModel(EndpointConfig(base_url=served.url))
     await served_model.capabilities(Deadline.after(60))
-    await embedded.capabilities(Deadline.after(120))
-    found = await crosscheck(served_model, embedded, lists(method), method, Deadline.after(400))
+    await same_weights.capabilities(Deadline.after(120))
+    found = await crosscheck(served_model, same_weights, lists(method), method, Deadline.after(400))
     await served_model.aclose()
     with capsys.disabled():
         print(f"\n{shown(found)}")
@@ -158,7 +177,7 @@ def test_recommend_uses_it_and_once_stopped_nothing_is_left(served: Served, whol
 
 
 def test_the_contract_holds_in_vllms_own_environment(
-    environment: Environment, capsys: pytest.CaptureFixture[str]
+    environment: Environment, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """whyrec goes in without its dependencies and without our constraints."""
     index = "check the network and pip's index"
@@ -166,8 +185,9 @@ def test_the_contract_holds_in_vllms_own_environment(
     pip(environment, "pytest", "pytest-asyncio", remedy=index)
     command = [str(environment.python), "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "tests/vllm_contract.py"], cwd=ROOT, capture_output=True, text=True, timeout=500
-    )
+        [*command, "tests/vllm_contract.py"],
+        cwd=ROOT, env={**os.environ, "WHYREC_TEST_WEIGHTS": str(weights)}, capture_output=True, text=True,
+    )  # fmt: skip
     tail = done.stdout[-3000:]
     with capsys.disabled():
         print(f"\nin vLLM's environment: {tail.strip().splitlines()[-1] if tail.strip() else 'nothing'}")

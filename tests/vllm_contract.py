@@ -1,11 +1,12 @@
 """The engines' contract on vLLM in this process. Run inside vLLM's own environment, with whyrec beside it:
 
-python -m pytest --noconftest -p no:cacheprovider tests/vllm_contract.py
+WHYREC_TEST_WEIGHTS=FILE.gguf python -m pytest --noconftest -p no:cacheprovider tests/vllm_contract.py
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +20,7 @@ from tests.engine_contract import ASK, Contract, MethodContract
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[ChatModel]:
     """As whyrec.toml names it, loaded once."""
-    made = make_model(LLMConfig(engine="vllm", context=2048), {})
+    made = make_model(LLMConfig(engine="vllm", weights=os.environ["WHYREC_TEST_WEIGHTS"], context=2048), {})
     assert made is not None
     asyncio.run(made.capabilities(Deadline.after(400)))
     yield made

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -162,8 +162,8 @@ class LangChainModel:
                 with contextlib.nullcontext() if self.tracing else untraced():
                     if schema is not None and not through_body:
                         with contextlib.suppress(NotImplementedError):
-                            return await _structured(chat, rows, schema)
-                    found = await chat.ainvoke(rows, APART)
+                            return await _living(lambda: _structured(chat, rows, schema))
+                    found = await _living(lambda: chat.ainvoke(rows, APART))
         except TimeoutError as error:
             raise ModelError(f"{self.name}: no answer by the deadline", Cause.DEADLINE) from error
         except (openai.OpenAIError, httpx.HTTPError, OSError, ModelError) as error:
@@ -199,6 +199,18 @@ def configured(config: LLMConfig) -> ChatModel:
         concurrency=config.concurrency,
         tracing=config.tracing,
     )
+
+
+async def _living(call: Callable[[], Awaitable[AIMessage]]) -> AIMessage:
+    """Providers' packages keep one HTTP client for the process: its connections of an event loop that has
+    ended fail once each, and are then gone."""
+    while True:
+        try:
+            return await call()
+        except RuntimeError as error:
+            if str(error) != "Event loop is closed":
+                raise
+            await asyncio.sleep(0.01)
 
 
 async def _structured(chat: BaseChatModel, rows: Any, schema: Mapping[str, Any]) -> AIMessage:

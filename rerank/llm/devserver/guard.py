@@ -44,6 +44,7 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     with suppress(ProcessLookupError):  # the group is empty
         while time.monotonic() < until:
             os.killpg(process.pid, signal.SIGKILL)
+            process.poll()
             time.sleep(0.05)
 
 
