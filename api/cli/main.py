@@ -63,7 +63,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("probe", "api.cli.probe:app", EVALUATE, "What the model's order depends on that it should not."),
     Entry("bench", "api.cli.bench:bench", EVALUATE, "Speed against peers, on this machine."),
     Entry("prompts", "api.cli.prompts:app", MODEL, "What a model is told: list, show, render."),
-    Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one."),
+    Entry("llm", "api.cli.llm:app", MODEL, "Language models: bring one, check one, serve one."),
     Entry("serve", "api.cli.serve:serve", OPERATE, "Answer over HTTP."),
     Entry("doctor", "api.cli.doctor:doctor", OPERATE, "What is wrong, and what to do."),
     Entry("config", "api.cli.config:app", OPERATE, "What is configured, and where it comes from."),
