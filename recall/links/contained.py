@@ -32,13 +32,14 @@ def contained_titles(
     and where neither has a second candidate. Numbers must agree, but for the number of an episode in front
     of its title. What speaks against a pair makes it a doubt.
     """
+    platforms = {one.platform for one in records}
     whole: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, one in enumerate(records):
         if one.year is not None and len(one.title.main) >= _SHORTEST:
             whole[one.title.main, one.year].append(row)
     found: dict[tuple[int, int], tuple[Piece, int]] = {}
     for row, one in enumerate(records):
-        if one.year is None:
+        if one.year is None or joined[row] >= platforms:
             continue
         for piece in one.title.pieces:
             for apart in range(-config.year_tolerance, config.year_tolerance + 1):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from recall.links.config import LinksConfig
 from recall.links.records import Agreement, Record
 from recall.links.titles import numbers, sorted_tokens
 
-_ROWS = 1024  # of a similarity matrix at a time: bounds memory
+_ROWS = 256  # of a similarity matrix at a time: bounds memory, and keeps lengths together
 _LETTERS = 10
 """A letter more or less makes another word of a shorter title: Rust and Trust."""
 _FAR = 95.0
@@ -76,17 +75,12 @@ def _best(
             continue
         platform = records[others[0]].platform
         open_rows = [row for row in rows if platform not in joined[row]]
-        for start in range(0, len(open_rows), _ROWS):
-            part = open_rows[start : start + _ROWS]
-            scores = _scores(part, others, records)
-            top = scores.argmax(axis=1)
-            value = scores[np.arange(len(part)), top]
-            scores[np.arange(len(part)), top] = -1
-            second = scores.max(axis=1) if len(others) > 1 else np.full(len(part), -1.0)
-            for place in np.flatnonzero((value >= config.fuzzy) & (value - second >= config.gap)).tolist():
-                a, b = part[place], others[int(top[place])]
-                if records[a].platform not in joined[b] and _numbers(records[a]) & _numbers(records[b]):
-                    found[a] = (b, float(value[place]))
+        least = max(config.fuzzy - config.gap, 1.0)  # a runner-up below this leaves gap enough
+        for a, b, value, second in _first_two(*_alike(open_rows, others, records, least)):
+            if value < config.fuzzy or value - second < config.gap:
+                continue
+            if records[a].platform not in joined[b] and _numbers(records[a]) & _numbers(records[b]):
+                found[a] = (b, value)
     return found
 
 
@@ -94,21 +88,59 @@ def _numbers(one: Record) -> set[tuple[str, ...]]:
     return {numbers(made) for made in one.title.keys}
 
 
-def _scores(rows: list[int], others: list[int], records: Sequence[Record]) -> np.ndarray[Any, Any]:
-    """float32 [rows, others]: the best similarity (0 to 100) of any title of one and any of the other."""
+def _alike(
+    rows: list[int], others: list[int], records: Sequence[Record], least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs (row, other, similarity 0 to 100) of which any title of one and any of the other reach `least`.
+
+    A pair may occur several times. Only titles whose lengths allow it are compared.
+    """
     from rapidfuzz import fuzz, process
 
-    def spread(given: list[int]) -> tuple[list[str], np.ndarray[Any, Any]]:
-        keys = [
-            (sorted_tokens(made), place)
-            for place, row in enumerate(given)
-            for made in records[row].title.keys
-        ]
-        return [made for made, _ in keys], np.array([place for _, place in keys], np.intp)
+    left, left_at, left_length = _spread(rows, records)
+    right, right_at, right_length = _spread(others, records)
+    share = least / 100 / (2 - least / 100)  # the ratio counts letters in common over the mean length
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for start in range(0, len(left), _ROWS):
+        lengths = left_length[start : start + _ROWS]
+        low = int(np.searchsorted(right_length, lengths[0] * share, "left"))
+        high = int(np.searchsorted(right_length, lengths[-1] / share, "right"))
+        scores = process.cdist(
+            left[start : start + _ROWS],
+            right[low:high],
+            scorer=fuzz.ratio,
+            dtype=np.float32,
+            score_cutoff=least,
+        )
+        one, other = np.nonzero(scores)
+        parts.append((left_at[start + one], right_at[low + other], scores[one, other]))
+    if not parts:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32)
+    one, other, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return one, other, score
 
-    left, left_at = spread(rows)
-    right, right_at = spread(others)
-    matrix = process.cdist(left, right, scorer=fuzz.ratio, dtype=np.float32, score_cutoff=60)
-    starts_left = np.searchsorted(left_at, np.arange(len(rows)))
-    starts_right = np.searchsorted(right_at, np.arange(len(others)))
-    return np.maximum.reduceat(np.maximum.reduceat(matrix, starts_left, axis=0), starts_right, axis=1)
+
+def _spread(rows: list[int], records: Sequence[Record]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Every title of `rows`, the shortest first, with its row and length."""
+    made = [(sorted_tokens(key), row) for row in rows for key in records[row].title.keys]
+    made.sort(key=lambda pair: (len(pair[0]), pair))
+    lengths = np.array([len(key) for key, _ in made], np.intp)
+    return [key for key, _ in made], np.array([row for _, row in made], np.intp), lengths
+
+
+def _first_two(
+    one: np.ndarray, other: np.ndarray, score: np.ndarray
+) -> Iterator[tuple[int, int, float, float]]:
+    """For each of `one`: the best of `other`, its score, and that of the next (0: none). Ties: lowest row."""
+    order = np.lexsort((other, -score, one))
+    last, best, top, seen = -1, -1, 0.0, True
+    for a, b, value in zip(one[order].tolist(), other[order].tolist(), score[order].tolist(), strict=True):
+        if a != last:
+            if not seen:
+                yield last, best, top, 0.0
+            last, best, top, seen = a, b, value, False
+        elif not seen and b != best:
+            yield last, best, top, value
+            seen = True
+    if not seen:
+        yield last, best, top, 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _ENGLISH = {"the", "a", "an"}
 _ROMANCE = {"la", "le", "l", "les", "las", "los", "el", "il", "lo", "i", "gli", "un", "une", "uno", "una"}
@@ -89,8 +89,13 @@ class Title:
     others: tuple[str, ...] = ()
     written: str = ""
     """`main` with its article and with numbers as they were written."""
-    pieces: tuple[Piece, ...] = ()
-    """Proper parts of the main title from its beginning or to its end."""
+    front: str = field(default="", compare=False)
+    """What `main` was made of."""
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Proper parts of the main title from its beginning or to its end; made anew at each call."""
+        return _pieces(self.front, self.main)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -122,7 +127,7 @@ def parse_title(text: str) -> Title:
     front = parts[0] if main else text
     main = main or key(text)
     found = dict.fromkeys(made for other in others if (made := key(other)) and made != main)
-    return Title(main, tuple(found), " ".join(_words(_article_first(front))), _pieces(front, main))
+    return Title(main, tuple(found), " ".join(_words(_article_first(front))), front)
 
 
 def _pieces(text: str, main: str) -> tuple[Piece, ...]:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from recall.config import Source
 from recall.errors import ConfigError, DataError
 from recall.sources.connection import identifier
+from recall.sources.lines import hide_emails
 
 _BATCH = 50_000
 
@@ -79,7 +80,7 @@ async def _postgres(url: str, query: str) -> AsyncGenerator[tuple[list[str], Seq
         finally:
             await connection.close()
     except asyncpg.PostgresError as error:
-        raise DataError(f"the database refused the query: {error}") from error
+        raise DataError(f"the database refused the query: {hide_emails(str(error))}") from error
 
 
 def _write(target: Path, batches: Iterator[tuple[list[str], Sequence[Any]]], limit: int | None) -> None:
