@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
 from recall.errors import StoreError
 
 E = TypeVar("E")
@@ -100,16 +102,25 @@ class Groups(Generic[E]):
             await self._task
 
     async def _work(self) -> None:
-        pause = RETRY_SECONDS
+        pause, size = RETRY_SECONDS, GROUP
         while self._waiting or not self._closing:
             if not self._waiting:
+                size = GROUP
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            group = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
             try:
                 await self._write([ticket.entry for ticket in group])
-            except StoreError as error:
+            except Exception as error:
+                if not isinstance(error, StoreError) or _of_the_entry(error):
+                    if len(group) > 1:  # one of them can't be written: it must not take the others along
+                        self._waiting.extendleft(reversed(group))
+                        size = 1
+                    else:
+                        why = f"an entry of the {self._name} can't be written"
+                        self._lose(group[0], f"{why}: {type(error).__name__}", error)
+                    continue
                 self._waiting.extendleft(reversed(group))
                 _log.warning("%s: %d entries wait for the store: %s", self._name, len(self._waiting), error)
                 for ticket in group:
@@ -118,11 +129,11 @@ class Groups(Generic[E]):
                     raise
                 await self._rest(pause)
                 pause = min(RETRY_MOST, pause * 2)
-                continue
-            pause = RETRY_SECONDS
-            for ticket in group:
-                ticket.succeed()
-                self._gone(ticket.entry)
+            else:
+                pause = RETRY_SECONDS
+                for ticket in group:
+                    ticket.succeed()
+                    self._gone(ticket.entry)
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -134,13 +145,27 @@ class Groups(Generic[E]):
             pass
 
     def _drop(self) -> None:
-        ticket = self._waiting.popleft()
+        self._lose(
+            self._waiting.popleft(),
+            f"the store took nothing for too long: an entry of the {self._name} is lost",
+        )
+
+    def _lose(self, ticket: Ticket[E], why: str, cause: Exception | None = None) -> None:
         self.lost += 1
-        error = StoreError(f"the store took nothing for too long: an entry of the {self._name} is lost")
+        error = StoreError(why)
+        error.__cause__ = cause
         ticket.fail(error, again=False)
         self._gone(ticket.entry)
         if self.lost in (1, 10, 100) or self.lost % 1000 == 0:
-            _log.error("%s: %d entries are lost: the store takes none", self._name, self.lost)
+            _log.error("%s; %d so far", why, self.lost)
+
+
+def _of_the_entry(error: StoreError) -> bool:
+    """Whether the database refused what was to be written, rather than to write at all."""
+    cause = error.__cause__
+    if isinstance(cause, DataError | IntegrityError) or type(cause) is DBAPIError:
+        return True
+    return isinstance(cause, StatementError) and not isinstance(cause, DBAPIError)
 
 
 def _seen(future: asyncio.Future[None]) -> None:

@@ -158,6 +158,17 @@ async def test_a_dead_store_is_told_to_those_who_wait_and_tried_again(tmp_path: 
         await journal.aclose()
 
 
+async def test_an_answer_that_can_not_be_written_takes_no_other_along(store: Store) -> None:
+    async with Journal.open(store) as journal:
+        for number in range(5):
+            journal.write(answer(f"r{number}"), propensity="never" if number == 2 else 1.0)  # type: ignore[arg-type]
+        with pytest.raises(StoreError):
+            await journal.durable("r2")
+        assert [one.id for one in await journal.export("p1") if one.id != "r2"] == ["r0", "r1", "r3", "r4"]
+        assert await journal.feedback(said("f1"))
+    await store.aclose()
+
+
 async def test_an_unknown_answer_is_never_durable(store: Store) -> None:
     async with Journal.open(store) as journal:
         with pytest.raises(NotFound, match="'r9'"):

@@ -14,6 +14,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,9 @@ class Cache:
             await connection.execute(delete(MODEL_ANSWERS).where(MODEL_ANSWERS.c.key.in_(over)))
 
     async def aclose(self) -> None:
-        await self._groups.aclose()
+        """Write what is queued; where the store takes nothing, it is given up."""
+        with suppress(StoreError):
+            await self._groups.aclose()
 
     async def _hash(self, text: str) -> str:
         if self._secret is None:
