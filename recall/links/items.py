@@ -70,69 +70,88 @@ def match_items(
     have = [name for name in _COLUMNS if name in listings.column_names]
     rows = listings.select(have).to_pylist()
     records = [record(*node, row) for node, row in zip(nodes, rows, strict=True)]
-    place = {node: row for row, node in enumerate(nodes)}
-    apart = [(place[a], place[b]) for a, b in ledger.apart("item") if a in place and b in place]
-    alone = frozenset(place[node] for node in ledger.alone("item") if node in place)
-
-    manual = [
-        Edge(place[a], place[b], 1.0, "manual")
-        for a, b in sorted(ledger.together("item"))
-        if a in place and b in place
-    ]
-    trusted: set[int] = {row for edge in manual for row in (edge.one, edge.other)}
-    clusters = Clusters(len(nodes), apart, alone)
-    taken = [edge for edge in manual if clusters.join(edge.one, edge.other)]
-    clusters.allow = lambda left, right: _may_join(left, right, records, trusted)
-    agreement = Agreement.of(records)
-    edges = same_ids(records)
+    joining = _Joining(nodes, records, ledger, config.floor, judge)
+    joining.take(same_ids(records))
     if config.items:
-        edges += same_titles(records, agreement)
-    doubts: list[Doubt] = []
-    judged: list[Decision] = []
-    denied: set[frozenset[int]] = set()
+        agreement, clusters = Agreement.of(records), joining.clusters
+        joining.take(same_titles(records, agreement))
+        joining.take(near_titles(records, clusters, agreement, config))
+        joining.take(contained_titles(records, _platforms(clusters, records), agreement, config))
+        joining.take(similar_titles(records, _platforms(clusters, records), agreement, config))
+    named = listings.select(["platform", "listing", "first_seen"])
+    named = named.rename_columns(["platform", "key", "since"])
+    count = len(nodes)
+    links = links_table("item", named, labels(joining.clusters, count), *best_edges(count, joining.taken))
+    return ItemLinks(links, joining.open_doubts(), tuple(joining.judged))
 
-    def take(found: Sequence[Edge]) -> None:
-        for edge in sorted(found, key=_surest_first(nodes)):
-            cause = "confidence" if edge.confidence < config.floor else "cluster"
-            if cause == "cluster" and clusters.join(edge.one, edge.other):
-                taken.append(edge)
-            elif clusters.find(edge.one) != clusters.find(edge.other):
-                one, other = nodes[edge.one], nodes[edge.other]
-                if frozenset((edge.one, edge.other)) in denied:
-                    continue
-                said = judge.same(records[edge.one], records[edge.other]) if judge else None
-                if judge is None or said is None:
-                    doubts.append(Doubt(one, other, edge.confidence, edge.method, cause))
-                    continue
-                by = f"judge:{judge.name}"
-                judged.append(Decision("item", "add" if said else "remove", one, other, by))
-                if not said:
-                    denied.add(frozenset((edge.one, edge.other)))
-                    clusters.part(edge.one, edge.other)
-                else:
-                    clusters.allow = None
-                    if clusters.join(edge.one, edge.other):
-                        taken.append(Edge(edge.one, edge.other, 0.9, by))
-                    clusters.allow = lambda left, right: _may_join(left, right, records, trusted)
 
-    take(edges)
-    if config.items:
-        take(near_titles(records, clusters, agreement, config))
-        take(contained_titles(records, _platforms(clusters, records), agreement, config))
-        take(similar_titles(records, _platforms(clusters, records), agreement, config))
-    named = listings.select(["platform", "listing", "first_seen"]).rename_columns(
-        ["platform", "key", "since"]
-    )
-    links = links_table("item", named, labels(clusters, len(nodes)), *best_edges(len(nodes), taken))
-    refused = ledger.apart("item")
-    kept = {
-        (d.one, d.other): d
-        for d in reversed(doubts)
-        if tuple(sorted((d.one, d.other))) not in refused
-        and clusters.find(place[d.one]) != clusters.find(place[d.other])
-    }
-    ordered_doubts = sorted(kept.values(), key=lambda d: (-d.confidence, d.one, d.other))
-    return ItemLinks(links, tuple(ordered_doubts), tuple(judged))
+class _Joining:
+    """Takes edges stage by stage; what can't be joined is asked of the judge, and else a doubt."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        records: Sequence[Record],
+        ledger: Ledger,
+        floor: float,
+        judge: Judge | None,
+    ) -> None:
+        self.nodes, self.records, self.floor, self.judge = nodes, records, floor, judge
+        self.place = {node: row for row, node in enumerate(nodes)}
+        self.apart = self._rows(ledger.apart("item"))
+        alone = frozenset(self.place[node] for node in ledger.alone("item") if node in self.place)
+        self.clusters = Clusters(len(nodes), sorted(self.apart), alone)
+        together = self._rows(ledger.together("item"))
+        manual = sorted((Edge(*pair, 1.0, "manual") for pair in together), key=_surest_first(nodes))
+        self.trusted = {row for edge in manual for row in (edge.one, edge.other)}
+        self.taken = [edge for edge in manual if self.clusters.join(edge.one, edge.other)]
+        self.clusters.allow = self._allow
+        self.doubts: dict[tuple[int, int], Doubt] = {}
+        self.judged: list[Decision] = []
+
+    def take(self, edges: Sequence[Edge]) -> None:
+        """Join along the edges, the surest first."""
+        for edge in sorted(edges, key=_surest_first(self.nodes)):
+            sure = edge.confidence >= self.floor
+            if sure and self.clusters.join(edge.one, edge.other):
+                self.taken.append(edge)
+            elif self.clusters.find(edge.one) != self.clusters.find(edge.other):
+                self._doubt(edge, "cluster" if sure else "confidence")
+
+    def _doubt(self, edge: Edge, cause: str) -> None:
+        pair = (min(edge.one, edge.other), max(edge.one, edge.other))
+        if pair in self.apart or pair in self.doubts:
+            return
+        one, other = self.nodes[edge.one], self.nodes[edge.other]
+        said = self.judge.same(self.records[edge.one], self.records[edge.other]) if self.judge else None
+        if self.judge is None or said is None:
+            self.doubts[pair] = Doubt(one, other, edge.confidence, edge.method, cause)
+            return
+        by = f"judge:{self.judge.name}"
+        self.judged.append(Decision("item", "add" if said else "remove", one, other, by))
+        if not said:
+            self.apart.add(pair)
+            self.clusters.part(*pair)
+            return
+        self.clusters.allow = None
+        if self.clusters.join(*pair):
+            self.taken.append(Edge(*pair, 0.9, by))
+        self.clusters.allow = self._allow
+
+    def open_doubts(self) -> tuple[Doubt, ...]:
+        """Doubts whose two sides are still two items, the surest first."""
+        found = [
+            doubt for (a, b), doubt in self.doubts.items() if self.clusters.find(a) != self.clusters.find(b)
+        ]
+        return tuple(sorted(found, key=lambda doubt: (-doubt.confidence, doubt.one, doubt.other)))
+
+    def _allow(self, left: list[int], right: list[int]) -> bool:
+        return _may_join(left, right, self.records, self.trusted)
+
+    def _rows(self, pairs: set[tuple[Node, Node]]) -> set[tuple[int, int]]:
+        """Pairs of nodes that are there as pairs of rows, the smaller first."""
+        found = ((self.place[a], self.place[b]) for a, b in pairs if a in self.place and b in self.place)
+        return {(min(pair), max(pair)) for pair in found}
 
 
 def _platforms(clusters: Clusters, records: Sequence[Record]) -> list[frozenset[str]]:
