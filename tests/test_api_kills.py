@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import multiprocessing
 import os
 import random
-import re
-import subprocess
+import socket
 import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,6 @@ from api.migrations import open_migrated
 from recall.store.tables import LIVE_EVENTS
 from rerank.journal.tables import FEEDBACK
 
-ROOT = Path(__file__).parents[1]
 ROUNDS = int(os.environ.get("WHYREC_TEST_KILLS", "50"))
 T = 1_600_000_000
 
@@ -74,21 +75,29 @@ class Load:
         self.acknowledged += 1
 
 
-def _start(config: Path, url: str, log: Path) -> tuple[subprocess.Popen[bytes], str]:
-    code = "from api.cli.main import run; run()"
-    command = [sys.executable, "-c", code, "serve", "--port", "0", "--config", str(config)]
-    settings = {"WHYREC_STORE__URL": url, "WHYREC_LLM__ENGINE": "none", "WHYREC_SECURITY__OPEN": "true"}
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "WHYREC_"))}
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stderr=out, env={**clean, "PYTHONPATH": str(ROOT), **settings}
-        )
-    for _ in range(1200):
-        if found := re.search(r"http://\S+:\d+", log.read_text(errors="replace")):
-            return process, found[0]
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.05)
-    raise AssertionError("the service did not start")
+_FORKS = multiprocessing.get_context("forkserver")  # what is imported once is not imported every round
+_FORKS.set_forkserver_preload(["tests.test_api_kills", "api.server", "recall.store.erasure"])
+
+
+def _serve(config: Path, url: str, log: Path, ready: Connection) -> None:
+    """The service as `whyrec serve` runs it, in a process of its own."""
+    os.environ |= {"WHYREC_STORE__URL": url, "WHYREC_LLM__ENGINE": "none", "WHYREC_SECURITY__OPEN": "true"}
+    sys.stderr = sys.stdout = log.open("w")
+    from api.server import serve
+    from api.settings import load_settings
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        asyncio.run(serve(load_settings(config), listener, ready=lambda: ready.send(address)))
+
+
+def _start(config: Path, url: str, log: Path) -> tuple[Any, str]:
+    ours, theirs = _FORKS.Pipe(duplex=False)
+    process = _FORKS.Process(target=_serve, args=(config, url, log, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    assert ours.poll(120), log.read_text()
+    return process, ours.recv()
 
 
 @pytest.mark.long
@@ -104,9 +113,11 @@ def test_what_was_acknowledged_outlives_every_kill_and_counts_once(
         writers = [threading.Thread(target=load.write, args=(address, stop)) for _ in range(3)]
         for writer in writers:
             writer.start()
-        time.sleep(draw.uniform(0.1, 0.6))
+        enough, latest = load.acknowledged + draw.randint(1, 30), time.monotonic() + 30
+        while load.acknowledged < enough and time.monotonic() < latest:
+            time.sleep(draw.uniform(0.001, 0.02))
         process.kill()
-        process.wait()
+        process.join()
         stop.set()
         for writer in writers:
             writer.join()
@@ -129,7 +140,7 @@ def test_what_was_acknowledged_outlives_every_kill_and_counts_once(
                 client.post("/v1/feedback", json={"feedback": some}).raise_for_status()
     finally:
         process.kill()
-        process.wait()
+        process.join()
     with open_migrated(url) as store:
         events, said = store.run(_kept(store))
         ids, kinds = events, store.run(_types(store))
