@@ -18,8 +18,9 @@ from recall.errors import ConfigError
 
 
 @pytest.fixture
-def closed(whole, monkeypatch):
-    """The settings of a service that wants keys."""
+def closed(whole, tmp_path, monkeypatch):
+    """The settings of a service that wants keys, with a store of its own: a key for everything erases too."""
+    monkeypatch.setenv("WHYREC_STORE__URL", f"sqlite:///{tmp_path / 'closed.db'}")
     monkeypatch.setenv("WHYREC_SECURITY__OPEN", "false")
     return load_settings(whole)
 
