@@ -7,6 +7,7 @@ import time
 
 from api.service import Service
 from evals.erase import forget as forget_evaluations
+from recall.errors import DataError, StoreError
 from recall.store.erasure import erase_accounts, hide, shrink
 from rerank.aliases import known_as
 
@@ -32,6 +33,9 @@ async def erase(service: Service, platform: str, user: str) -> tuple[int, dict[s
     removed["batch_rows"] = await service.batches.forget(accounts)
     removed |= await erase_accounts(service.store, accounts, persons, now=now)
     workspace = service.settings.workspace
-    removed["evaluations"] = await asyncio.to_thread(forget_evaluations, workspace, persons)
     await shrink(service.store)
+    try:
+        removed["evaluations"] = await asyncio.to_thread(forget_evaluations, workspace, persons)
+    except DataError as error:  # a run is being written: 503, and the caller asks again
+        raise StoreError(str(error)) from error
     return len(accounts), removed

@@ -11,7 +11,7 @@ from typing import Any
 
 from recall.errors import DataError
 
-FOLDER = "evals"
+FOLDER, PROBES = "evals", "probes"
 FITS, PROBES = "fits", "probes"
 """Folders of the workspace: runs and worlds; a model's recorded orders; its answers to probes."""
 POOL, RESULTS, CALLS = "pool.jsonl", "results.jsonl", "calls.jsonl"
@@ -28,6 +28,8 @@ def forget(workspace: Path, persons: Collection[str]) -> int:
     logs = [path for folder in (FITS, PROBES) for path in sorted((workspace / folder).glob("*.jsonl"))]
     removed = sum(_filter(path, lambda row: _person(row) not in gone) for path in logs)
     shutil.rmtree(workspace / FOLDER / "worlds", ignore_errors=True)
+    for path in sorted((workspace / PROBES).rglob("*.jsonl")):
+        removed += _filter(path, lambda row: (row.get("said") or {}).get("person") not in gone)
     for run in sorted((workspace / FOLDER / "runs").glob("*")):
         mine = _filter(run / RESULTS, lambda row: row.get("person") not in gone)
         mine += _cases(run / POOL, gone)
