@@ -47,6 +47,10 @@ class Allowance:
         async with self._store.write() as connection:
             await connection.execute(statement)
 
+    def limits(self, key: Key) -> bool:
+        """Whether the key has a limit at all."""
+        return bool(self._limit(key))
+
     def _limit(self, key: Key) -> int:
         return self._usual if key.tokens_per_day is None else key.tokens_per_day
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from api.answers import answer_of, filters_of
+from api.keys import Key
 from api.people import Unusable, check_platform
 from api.scenarios import Plan, under
 from api.schemas import RecommendationAnswer, RecommendationBody, RecommendationQuery
 from api.schemas.recommendations import HistoryEntry
 from api.service import Service
+from api.tracing import annotate
 from prompts import load
 from recall.errors import NotFound
 from recall.ids import MICRO
@@ -36,6 +38,13 @@ class Question:
     plan: Plan
     began: int
     """UTC seconds."""
+    payer: Key | None = None
+    """Whose day the model's tokens count in."""
+
+    async def paid_by(self, service: Service, key: Key) -> Question:
+        """The same question at this key's cost: without a model where nothing is left of the key's day."""
+        spent = await service.allowance.spent(key)
+        return replace(self, payer=key, request=replace(self.request, spent=spent))
 
     async def answer(self, service: Service) -> Recommendation:
         """Ask the pipeline; the answer is counted and on its way into the journal."""
@@ -47,6 +56,10 @@ class Question:
         """Count it and queue it for the journal; not that of a person who was erased while it was made."""
         plan, person = self.plan, self.request.person
         service.metrics.observe(found)
+        annotate(found)
+        if self.payer is not None:
+            usage = found.provenance.usage
+            await service.allowance.add(self.payer, usage.prompt + usage.completion)
         if person is not None and await asyncio.to_thread(service.library.erased, person, self.began):
             return
         service.journal.write(

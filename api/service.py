@@ -13,6 +13,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request as HTTPRequest
 
+from api.allowance import Allowance
 from api.batches import Batches, working
 from api.measuring import Measuring
 from api.metrics import Metrics
@@ -53,6 +54,10 @@ class Service:
     @cached_property
     def measuring(self) -> Measuring:
         return Measuring()
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        return Allowance(self.store, self.settings.security)
 
     @cached_property
     def batches(self) -> Batches:

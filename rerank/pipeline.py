@@ -231,6 +231,8 @@ class Pipeline:
             return None, kept(depth, Cause.NO_MODEL)
         if depth == 0:
             return None, kept(0, Cause.NO_CANDIDATES)
+        if request.spent:
+            return None, kept(depth, Cause.BUDGET)
         share = RANK_SHARE if request.mode == "explain" and self.reasons.enabled else 1.0
         own = _part(deadline, share)
         summary: Summary | None = None

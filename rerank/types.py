@@ -264,6 +264,8 @@ class Request:
     filters: Filters = field(default_factory=Filters)
     history: History | None = None
     candidates: tuple[Candidate, ...] | None = None
+    spent: bool = False
+    """Whether the caller's models may cost nothing more: none is asked, and the cause is `budget`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from api.keys import make_key
 from api.service import Service
 from api.settings import load_settings
 from recall.errors import ConfigError
+from tests.openai_server import openai_server
 
 
 @pytest.fixture
@@ -166,3 +167,23 @@ async def test_a_log_line_holds_the_template_and_no_user(closed, capsys):
     assert line["key"] == key.id
     assert "u1" not in json.dumps(line)
     assert shown not in json.dumps(line)
+
+
+async def test_a_key_whose_day_is_spent_gets_the_recall_order(whole, monkeypatch):
+    with openai_server() as model:
+        monkeypatch.setenv("WHYREC_SECURITY__OPEN", "false")
+        monkeypatch.setenv("OPENAI_BASE_URL", model.url)
+        async with client_of(load_settings(whole)) as (client, store):
+            shown, _ = await make_key(store, name="small", scopes=["read"], tokens_per_day=1)
+            body = {"user": {"platform": "cinema", "user": "u1"}, "mode": "rank", "deadline_ms": 20_000}
+            told = []
+            for wish in ("a", "b"):
+                answer = await client.post(
+                    "/v1/recommendations", headers=bearer(shown), json={**body, "wish": wish}
+                )
+                told.append(answer.json()["provenance"])
+            assert told[0]["rerank_status"] == "full"
+            assert (told[1]["rerank_status"], told[1]["cause"]) == ("skipped", "budget")
+            batch = {"users": [{"platform": "cinema", "user": "u1"}]}
+            answer = await client.post("/v1/batches", headers=bearer(shown), json=batch)
+            assert answer.status_code == 403

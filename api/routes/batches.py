@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +29,9 @@ BatchId = Annotated[str, Path(min_length=1, max_length=64)]
 async def post(body: BatchBody, request: Request, service: Opened) -> BatchAnswer:
     """Taken in durably and worked off beside the requests, also after a crash. Accounts that are unknown then
     have their problem in their row."""
+    if service.allowance.limits(request.state.key):
+        detail = "This key has a limit of tokens a day, which batches do not count: use a key without one."
+        raise HTTPException(403, detail)
     config = service.scenarios.config(body.scenario)
     check_platforms(request.state.key, body.platform or config.platform, *{u.platform for u in body.users})
     check_platform(service.settings, body.platform or config.platform)

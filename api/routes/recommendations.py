@@ -92,6 +92,7 @@ async def served(
 
 
 async def _answered(request: Request, service: Service, question: Question) -> Response:
+    question = await question.paid_by(service, request.state.key)
     if wants_stream(request):
         return await streamed(request, service, question)
     answer = question.shown(await while_connected(request, question.answer(service)))

@@ -61,8 +61,11 @@ async def rerank_2(body: RerankBody, request: HTTPRequest, service: Opened) -> R
 
 async def _answered(body: RerankBody, request: HTTPRequest, service: Service, *, texts: bool) -> Response:
     documents = [one if isinstance(one, str) else one.text for one in body.documents]
-    found = await while_connected(request, _ranked(service, body.query, documents))
+    key = request.state.key
+    spent = await service.allowance.spent(key)
+    found = await while_connected(request, _ranked(service, body.query, documents, spent=spent))
     service.metrics.observe(found)
+    await service.allowance.add(key, found.provenance.usage.prompt + found.provenance.usage.completion)
     scores = _scores(found)
     how = found.provenance
     answer = RerankAnswer(
@@ -87,7 +90,7 @@ async def _answered(body: RerankBody, request: HTTPRequest, service: Service, *,
     return Response(content, media_type="application/json")
 
 
-async def _ranked(service: Service, query: str, texts: Sequence[str]) -> Recommendation:
+async def _ranked(service: Service, query: str, texts: Sequence[str], *, spent: bool) -> Recommendation:
     given = cast(Any, _Documents(texts))
     stock = Stock(cast(Library, given), cast(Recall, given))
     base = service.pipeline
@@ -104,6 +107,7 @@ async def _ranked(service: Service, query: str, texts: Sequence[str]) -> Recomme
             wish=query,
             mode="rank",
             history=History(None),
+            spent=spent,
             candidates=tuple(Candidate(str(place), place, float(n - place)) for place in range(n)),
         )
     )
