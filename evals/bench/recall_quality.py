@@ -71,7 +71,7 @@ def compare(
 ) -> list[Figure]:
     """Tune on validation people of the test's training part, then ask about the test's people, once."""
     name = f"{name}, {len(test.persons):,} people"
-    held = validation(test.train, moment=moment, seed=SEED).sample(min(people, 600), SEED)
+    held = validation(test.train, people=min(people, 600), moment=moment, seed=SEED)
     base = TrainConfig()
     progress(f"{name}: {trials} settings of ALS, twice each, on {len(held.persons):,} validation people")
     tuned = tune_both(held, base, trials=trials, seed=SEED)

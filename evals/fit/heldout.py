@@ -71,8 +71,9 @@ def one_group(dataset: Dataset) -> np.ndarray:
     return np.bincount(dataset.row_person, minlength=len(dataset.persons)) <= 1
 
 
-def hold_newcomers(dataset: Dataset, *, share: float, seed: int = 0) -> Newcomers:
-    """Hide one platform, drawn by seed, of a share of those who liked there and enough elsewhere."""
+def hold_newcomers(dataset: Dataset, *, share: float, most: int | None = None, seed: int = 0) -> Newcomers:
+    """Hide one platform, drawn by seed, of a share (and at most so many) of those who liked there and enough
+    elsewhere."""
     person, platforms = dataset.event_person, max(len(dataset.platforms), 1)
     liked = (dataset.event_polarity == LIKE) & (dataset.event_weight > 0)
     at = person[liked].astype(np.int64) * platforms + dataset.event_platform[liked]
@@ -81,7 +82,8 @@ def hold_newcomers(dataset: Dataset, *, share: float, seed: int = 0) -> Newcomer
     rng = np.random.default_rng(seed)
     draw = rng.random(counts.shape) * ((counts > 0) & (elsewhere >= LEAST_SHOWN))
     possible = np.flatnonzero((draw.max(axis=1, initial=0.0) > 0) & one_group(dataset))
-    chosen = np.sort(rng.permutation(possible)[: round(share * len(possible))]).astype(np.int32)
+    count = min(round(share * len(possible)), len(possible) if most is None else most)
+    chosen = np.sort(rng.permutation(possible)[:count]).astype(np.int32)
     hidden = np.full(len(dataset.persons), -1)
     hidden[chosen] = draw[chosen].argmax(axis=1)
     return Newcomers(chosen, hidden[chosen].astype(np.int8), hidden[person] != dataset.event_platform)
@@ -101,21 +103,30 @@ def held_out(dataset: Dataset, held: Held) -> HeldOut:
 
 
 def validation(
-    dataset: Dataset, *, moment: int | None = None, newcomers: float = 0.2, seed: int = 0
+    dataset: Dataset, *, people: int, moment: int | None = None, newcomers: float = 1 / 3, seed: int = 0
 ) -> HeldOut:
     """What weights are fitted on: each person's last like, and where there are several platforms the likes of
-    a share of people on one that is hidden from all of it.
+    some people on one that is hidden from all of it. These are at most a share `newcomers` of the at most
+    `people` questions, and of those who could be asked so.
 
     With a `moment` it is each person's first like of a new item from then on, learnt from what was before.
     """
     held = hold_last(dataset, seed=seed) if moment is None else hold_after(dataset, moment, seed=seed)
-    new = hold_newcomers(dataset, share=newcomers if len(dataset.platforms) > 1 else 0.0, seed=seed + 1)
+    new = hold_newcomers(
+        dataset,
+        share=newcomers if len(dataset.platforms) > 1 else 0.0,
+        most=round(newcomers * people),
+        seed=seed + 1,
+    )
     chosen = np.zeros(len(dataset.persons), bool)
     chosen[new.persons] = True
     mine = chosen[dataset.event_person]
     early = np.ones(len(mine), bool) if moment is None else dataset.event_time < moment
     train = keep_events(dataset, np.where(mine, new.keep & early, held.keep), held.order)
     ordinary = np.flatnonzero(one_group(dataset)[held.persons] & ~chosen[held.persons])
+    left = people - len(new.persons)
+    if len(ordinary) > left:
+        ordinary = np.sort(np.random.default_rng(seed).choice(ordinary, left, replace=False))
     person, platform, item = _hidden_likes(dataset, new)
     event = held.events[ordinary]
     return _held(

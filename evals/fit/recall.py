@@ -29,13 +29,12 @@ FEWEST = 20
 """Questions below which nothing is fitted."""
 LEAST = 50
 """Questions that a segment needs for weights of its own."""
-SHRINKAGE = 300.0
+SHRINKAGE = 100.0
 FOLDS = 3
 LATE = 0.9
 """Share of the events that a time split learns from."""
 CLEARLY = 0.02
-"""By so much, as a share, a search that begins at the best single source has to beat the one that begins at
-the weights set by hand."""
+"""By so much, as a share, a search that begins elsewhere has to beat the one from what is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def fit_recall(
     DataError where too few can be asked.
     """
     tell = progress or (lambda step, done, all: None)
-    held = validation(dataset, moment=moment, seed=seed).sample(people, seed)
+    held = validation(dataset, people=people, moment=moment, seed=seed)
     if len(held.persons) < FEWEST:
         raise DataError(
             f"build {dataset.build}: {len(held.persons)} people can be asked about what they liked next, at "
@@ -160,27 +159,49 @@ def weights_of(
 
 
 def choose(scored: Scored, cases: np.ndarray) -> Blend:
-    """The best columns and weights for these questions."""
-    sources = list(dict.fromkeys(name for name, _ in scored.columns))
-    columns = alone(scored, cases, sources)
-    single = max(sources, key=lambda name: quality(scored, cases, {columns[name]: 1.0}))
-    starts = [by_hand(scored)]
-    starts.append(Chosen(columns, {name: 1.0 if name == single else 0.02 for name in sources}))
-    found = [search(scored, cases, start) for start in starts]
-    first, second = (quality(scored, cases, one.of_columns()) for one in found)
-    default = found[1] if second > first * (1 + CLEARLY) else found[0]
+    """The best columns and weights for these questions; columns by people whom the platform knows."""
     names = scored.segments[cases]
     new = np.char.endswith(names, " new")
+    known = cases[~new] if (~new).sum() >= FEWEST else cases
+    columns = alone(scored, known, list(dict.fromkeys(name for name, _ in scored.columns)))
+    hand = by_hand(scored)
+    default = _best(
+        scored,
+        known,
+        search(scored, known, hand),
+        search(scored, known, _single(scored, known, columns)),
+    )
     segments, own = {}, set()
     for group in (False, True):
-        wide = _moved(scored, cases[new == group], default)
+        mine = cases[new == group]
+        wide = default
+        if group and len(mine) >= LEAST:
+            starts = (default, Chosen(default.columns, hand.weights), _single(scored, mine, default.columns))
+            found = [search(scored, mine, start, settings=False) for start in starts]
+            wide = _moved(_best(scored, mine, *found), default, len(mine))
         for name in SEGMENTS:
             if name.endswith(" new") == group:
-                mine = cases[names == name]
-                segments[name] = _moved(scored, mine, wide)
-                if len(mine) >= LEAST:
+                few = cases[names == name]
+                segments[name] = wide
+                if len(few) >= LEAST:
                     own.add(name)
+                    segments[name] = _moved(search(scored, few, wide, settings=False), wide, len(few))
     return Blend(default, segments, frozenset(own))
+
+
+def _single(scored: Scored, cases: np.ndarray, columns: Mapping[str, int]) -> Chosen:
+    """Nearly all weight on the source that does best alone."""
+    best = max(columns, key=lambda name: quality(scored, cases, {columns[name]: 1.0}))
+    return Chosen(columns, {name: 1.0 if name == best else 0.02 for name in columns})
+
+
+def _best(scored: Scored, cases: np.ndarray, first: Chosen, *others: Chosen) -> Chosen:
+    """The first, unless another is clearly better."""
+    best, value = first, quality(scored, cases, first.of_columns()) * (1 + CLEARLY)
+    for other in others:
+        if (found := quality(scored, cases, other.of_columns())) > value:
+            best, value = other, found
+    return best
 
 
 def by_hand(scored: Scored) -> Chosen:
@@ -193,11 +214,9 @@ def by_hand(scored: Scored) -> Chosen:
     return Chosen(columns, {name: weights.get(name, 0.0) for name in columns})
 
 
-def _moved(scored: Scored, cases: np.ndarray, wide: Chosen) -> Chosen:
-    if len(cases) < LEAST:
-        return wide
-    own = search(scored, cases, wide, settings=False)
-    return wide.moved(own.weights, len(cases) / (len(cases) + SHRINKAGE))
+def _moved(own: Chosen, wide: Chosen, people: int) -> Chosen:
+    """The wider one's weights, moved towards its own as far as its people carry."""
+    return wide.moved(own.weights, people / (people + SHRINKAGE))
 
 
 def _rounded(chosen: Chosen) -> dict[str, float]:
