@@ -31,8 +31,8 @@ from recall.workspace import Workspace
 
 @dataclass(slots=True)
 class Linking:
-    """Hands `inputs`, `link`, `consent` and `ready` to recall.merge.ingest; `keep` comes after it. `ready` and
-    `keep` save which ids became which, so that none is lost wherever a crash falls."""
+    """Hands `inputs`, `link`, `consent` and `ready` to recall.merge.ingest; `keep` comes after it. `ready`
+    and `keep` save which ids became which, so that none is lost wherever a crash falls."""
 
     store: Store
     inputs: Inputs

@@ -31,6 +31,15 @@ async def model(embedded: EmbeddedModel) -> EmbeddedModel:
     return embedded
 
 
+ENDLESS = {
+    "type": "object",
+    "properties": {"words": {"type": "array", "items": {"type": "string"}, "minItems": 300}},
+    "required": ["words"],
+    "additionalProperties": False,
+}
+"""A model that may stop when it likes sometimes stops before its deadline."""
+
+
 async def seconds(model: EmbeddedModel, tokens: int = 4) -> float:
     began = time.monotonic()
     await model.chat(ASK, sampling=Sampling(tokens), deadline=Deadline.after(60))
@@ -56,7 +65,7 @@ async def test_a_deadline_is_kept_the_loop_runs_on_and_the_next_call_is_as_fast(
     clock = asyncio.create_task(ticking(gaps))
     began = time.monotonic()
     with pytest.raises(ModelError) as failure:
-        await model.chat(asked, sampling=Sampling(800), deadline=Deadline.after(0.5))
+        await model.chat(asked, sampling=Sampling(800), deadline=Deadline.after(0.5), schema=ENDLESS)
     late = time.monotonic() - began - 0.5
     first = await seconds(model)
     clock.cancel()

@@ -93,7 +93,11 @@ _INTERACTIONS = f"""
 
 def merge(world: Path, out: Path, *, memory: str, threads: int) -> None:
     """Write events.parquet and interactions.parquet into `out`."""
-    config = {"memory_limit": memory, "threads": threads, "temp_directory": str(out / "spill")}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "threads": threads,
+        "temp_directory": str(out / "spill"),
+    }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute(f"CREATE TEMP VIEW links AS SELECT * FROM '{world}/links.parquet'")
     connection.execute(_ROWS.format(folder=world))
