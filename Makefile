@@ -36,7 +36,7 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n $(CORES) --dist worksteal -m "not long"
 
 test-long: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q -m long --durations=15
+	@$(BIN)/python -m pytest -q -m long --durations=15 -n $(CORES) --dist loadfile
 
 test-vllm: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -m long --durations=8 tests/test_rerank_llm_vllm.py

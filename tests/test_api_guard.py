@@ -187,3 +187,9 @@ async def test_a_key_whose_day_is_spent_gets_the_recall_order(whole, monkeypatch
             batch = {"users": [{"platform": "cinema", "user": "u1"}]}
             answer = await client.post("/v1/batches", headers=bearer(shown), json=batch)
             assert answer.status_code == 403
+
+
+async def test_readiness_that_makes_the_model_work_needs_a_key(closed):
+    async with client_of(closed) as (client, _):
+        assert (await client.get("/health/ready")).status_code in (200, 503)
+        assert (await client.get("/health/ready", params={"measure": "true"})).status_code == 401

@@ -2,7 +2,8 @@
 
 Ten or so numbers on hundreds of people: a search along one coordinate at a time over recorded scores takes a
 second and needs no gradient of a sum of steps. It looks at NDCG@50 and takes only steps that gain WORTH: on
-MovieLens and MovieTweetings that chose better for other people than NDCG@10 to its last digit did (settled on
+MovieLens and MovieTweetings that chose better for other people than NDCG@10 to its last digit did (settled
+on their test items).
 their test items).
 """
 
