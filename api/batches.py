@@ -78,6 +78,13 @@ class Batches:
             finished=head.finished,
         )
 
+    async def platforms(self, id: str) -> frozenset[str]:
+        """Of the accounts that the batch asks for; those of erased persons are gone. NotFound."""
+        await self.read(id)
+        mine = select(BATCH_ROWS.c.platform).where(BATCH_ROWS.c.batch == id).distinct()
+        async with self._store.read() as connection:
+            return frozenset((await connection.execute(mine)).scalars())
+
     async def rows(self, id: str, *, after: int, limit: int) -> list[BatchRow]:
         """In order, from behind row `after`."""
         wanted = (BATCH_ROWS.c.batch == id) & (BATCH_ROWS.c.row > after)

@@ -193,3 +193,16 @@ async def test_readiness_that_makes_the_model_work_needs_a_key(closed):
     async with client_of(closed) as (client, _):
         assert (await client.get("/health/ready")).status_code in (200, 503)
         assert (await client.get("/health/ready", params={"measure": "true"})).status_code == 401
+
+
+async def test_a_batch_of_another_platform_stays_closed(closed):
+    async with client_of(closed) as (client, store):
+        every, _ = await make_key(store, name="all", scopes=["read"])
+        shop, _ = await make_key(store, name="shop", scopes=["read"], platforms=["shop"])
+        batch = {"users": [{"platform": "cinema", "user": "u1"}], "mode": "recall"}
+        made = await client.post("/v1/batches", headers=bearer(every), json=batch)
+        path = f"/v1/batches/{made.json()['id']}"
+        for method, where in (("GET", path), ("GET", f"{path}/rows"), ("DELETE", path)):
+            answer = await client.request(method, where, headers=bearer(shop))
+            assert answer.status_code == 403, (method, where)
+        assert (await client.get(path, headers=bearer(every))).status_code == 200

@@ -40,21 +40,24 @@ async def post(body: BatchBody, request: Request, service: Opened) -> BatchAnswe
 
 
 @router.get("/{id}", responses=responses(404, 422, 500, 503), summary="How far a batch is")
-async def get(id: BatchId, service: Opened) -> BatchAnswer:
+async def get(id: BatchId, request: Request, service: Opened) -> BatchAnswer:
+    check_platforms(request.state.key, *await service.batches.platforms(id))
     return await service.batches.read(id)
 
 
 @router.get("/{id}/rows", responses=responses(404, 422, 500, 503), summary="A batch's rows, in order")
-async def rows(id: BatchId, query: Annotated[RowsQuery, Query()], service: Opened) -> BatchRows:
+async def rows(
+    id: BatchId, query: Annotated[RowsQuery, Query()], request: Request, service: Opened
+) -> BatchRows:
     """Each with the id of its answer as soon as there is one."""
-    await service.batches.read(id)
+    check_platforms(request.state.key, *await service.batches.platforms(id))
     found = await service.batches.rows(id, after=query.after, limit=query.limit)
     return BatchRows(rows=found, next=found[-1].row if len(found) == query.limit else None)
 
 
 @router.delete("/{id}", status_code=204, responses=responses(404, 422, 500, 503), summary="Remove a batch")
-async def delete(id: BatchId, service: Opened) -> Response:
+async def delete(id: BatchId, request: Request, service: Opened) -> Response:
     """One under way ends. Its answers stay in the journal."""
-    await service.batches.read(id)
+    check_platforms(request.state.key, *await service.batches.platforms(id))
     await service.batches.remove(id)
     return Response(status_code=204)

@@ -18,11 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from recall.errors import StoreError
 from recall.store import Store
+from recall.store.events import ERASURE_LOCK
 from recall.store.keys import store_key
+from recall.store.tombstones import buried, bury
 from rerank.aliases import known_as
 from rerank.groups import Groups
 from rerank.llm.limits_config import CacheConfig
@@ -34,8 +36,11 @@ LOOK_SECONDS = 0.5
 SWEEP = 200
 """Commits after which what is too old or too much is thrown away."""
 
-ERASED_SECONDS = 600.0
-"""How long after an erasure nothing new is kept of a person: calls that were under way end within it."""
+ERASED_SECONDS = 600
+"""How long after an erasure no process keeps anything new of a person: calls under way end within it."""
+
+ANSWERS = "*answers"
+"""Stands for the platform in the tombstone of a person's answers; his hash takes the user's place."""
 
 DAY = 86_400
 
@@ -63,7 +68,6 @@ class Cache:
         self._secret: bytes | None = None
         self._queued: dict[str, Kept] = {}
         self._groups: Groups[Kept] = Groups(self._commit, self._gone, name="cache")
-        self._erased: dict[str, float] = {}
         self._commits = 0
 
     async def key(self, *parts: Any) -> str:
@@ -83,9 +87,7 @@ class Cache:
         return {key: kept for key, kept in found.items() if kept.time >= oldest}
 
     def put(self, key: str, person: str, model: str, value: Mapping[str, Any]) -> None:
-        """Keep an answer; `value` is JSON."""
-        if time.monotonic() - self._erased.get(person, -ERASED_SECONDS) < ERASED_SECONDS:
-            return
+        """Keep an answer; `value` is JSON. Nothing is kept of a person who was erased a moment ago."""
         self._queued[key] = kept = Kept(key, person, model, value, time.time())
         self._groups.add(kept)
 
@@ -94,9 +96,12 @@ class Cache:
         async with self._store.read() as connection:
             ids = await known_as(connection, person)
         people = [await self.person(id) for id in ids]
-        self._erased |= dict.fromkeys(people, time.monotonic())
         await self.flush()
+        await bury(self._store, [(ANSWERS, one) for one in people])
+        await self.flush()  # what was put meanwhile: none of it is kept
         async with self._store.write() as connection:
+            if not self._store.sqlite:  # SQLite has one writer at a time
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({ERASURE_LOCK})"))
             mine = MODEL_ANSWERS.c.person.in_(people)
             gone = (await connection.execute(delete(MODEL_ANSWERS).where(mine))).rowcount
         return gone
@@ -145,7 +150,7 @@ class Cache:
             del self._queued[kept.key]
 
     async def _commit(self, entries: list[Kept]) -> None:
-        rows = {}
+        rows: dict[str, dict[str, Any]] = {}
         for kept in entries:
             answer = json.dumps(kept.value, separators=(",", ":"))
             rows[kept.key] = {
@@ -160,7 +165,16 @@ class Cache:
         changed = {name: insert.excluded[name] for name in ("person", "model", "answer", "size", "time")}
         statement = insert.on_conflict_do_update(index_elements=["key"], set_=changed)
         async with self._store.write() as connection:
-            await connection.execute(statement, list(rows.values()))
+            if not self._store.sqlite:
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({ERASURE_LOCK})"))
+            gone = await buried(connection, {(ANSWERS, row["person"]) for row in rows.values()})
+            kept_rows = [
+                row
+                for row in rows.values()
+                if row["time"] >= gone.get((ANSWERS, row["person"]), -ERASED_SECONDS) + ERASED_SECONDS
+            ]
+            if kept_rows:
+                await connection.execute(statement, kept_rows)
         self._commits += 1
         if self._commits % SWEEP == 1:
             await self.sweep()
