@@ -212,6 +212,7 @@ def answer_for_the_bench() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as whyrec serve does
         asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2], listener))
 
 

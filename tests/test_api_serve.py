@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -168,3 +169,12 @@ def test_an_address_in_use_is_named_before_anything_is_opened(whole: Path, clien
 
     done = whyrec("serve", "--port", str(client.base_url.port), "--config", whole)
     assert done.exit_code == 1 and "can't listen" in done.stderr
+
+
+def test_answers_on_a_kept_connection_do_not_wait_for_the_caller_s_ack() -> None:
+    from api.cli.serve import _listen
+
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
