@@ -12,7 +12,6 @@ from typing import Any
 from recall.links_index import LinksIndex
 from recall.store.engine import Store
 from recall.store.items import LiveItem, count_items, load_items
-from recall.store.watch import written
 from recall.types import Item, Listing
 
 _FACTS = ("year", "creators", "categories", "description", "language", "min_age")
@@ -33,12 +32,11 @@ class LiveItems:
         self._lock = threading.Lock()
         self._looked = float("-inf")
         self._counted: tuple[int, int] | None = None
-        self._seen: tuple[object, ...] | None = None
         self._by_item: dict[str, dict[tuple[str, str], LiveItem]] = {}
 
     def look(self) -> None:
         """The next question reads what was written."""
-        self._looked, self._seen, self._counted = float("-inf"), None, None
+        self._looked, self._counted = float("-inf"), None
 
     def ids(self) -> Set[str]:
         """Items that have a listing which came in live."""
@@ -84,10 +82,7 @@ class LiveItems:
         with self._lock:
             if time.monotonic() - self._looked < self.LOOK_SECONDS:
                 return self._by_item
-            state = written(self._store)
-            if state is None or state != self._seen:
-                self._read()
-                self._seen = state
+            self._read()
             self._looked = time.monotonic()
             return self._by_item
 
