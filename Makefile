@@ -29,13 +29,18 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev]'
 	@touch $@
 
+$(VENV)/.spark: $(VENV)/.dev
+	@echo "[environment] $(VENV): Spark, for the long tests (they skip those that need Java where there is none)"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[embedded,dev,spark]'
+	@touch $@
+
 demo: $(VENV)/.core
 	@$(BIN)/whyrec demo demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q -n $(CORES) --dist worksteal -m "not long"
 
-test-long: $(VENV)/.dev
+test-long: $(VENV)/.spark
 	@$(BIN)/python -m pytest -q -m long --durations=15 -n $(CORES) --dist loadfile
 
 test-vllm: $(VENV)/.dev
