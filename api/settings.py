@@ -30,6 +30,7 @@ from recall.recall_config import RecallConfig
 from recall.store.config import StoreConfig
 from recall.train_config import TrainConfig
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.knowledge.config import KnowledgeConfig
 from rerank.llm.config import LLMConfig
 from rerank.llm.limits_config import BudgetConfig, CacheConfig
 from rerank.promoted import with_promoted
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     budget: BudgetConfig = BudgetConfig()
     rank: RankConfig = RankConfig()
     reasons: ReasonsConfig = ReasonsConfig()
+    knowledge: KnowledgeConfig = KnowledgeConfig()
     serve: ServeConfig = ServeConfig()
     security: SecurityConfig = SecurityConfig()
     scenarios: dict[str, ScenarioConfig] = {}

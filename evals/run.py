@@ -27,6 +27,7 @@ from recall.library import BuildLibrary
 from recall.recall_config import RecallConfig
 from rerank.assembly import assemble
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.knowledge.config import KnowledgeConfig
 from rerank.llm import LLMConfig, make_model
 from rerank.llm.prices import load_prices
 from rerank.pipeline import Pipeline
@@ -71,6 +72,7 @@ class _Sections:
     llm: LLMConfig
     rank: RankConfig
     reasons: ReasonsConfig
+    knowledge: KnowledgeConfig
     platforms: Mapping[str, Any]
 
 
@@ -167,6 +169,7 @@ async def _pipelines(
         LLMConfig(engine="none"),
         settings.rank,
         settings.reasons,
+        settings.knowledge,
         getattr(settings, "platforms", {}),
     )
     asked = {arm.config.model for arm in compared if arm.config and arm.config.method != "keep-order"}

@@ -26,6 +26,7 @@ from recall.train_config import TrainConfig
 from recall.weights import FILE as RECALL_WEIGHTS
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.knowledge.config import KnowledgeConfig
 from rerank.llm.config import LLMConfig
 
 FOLDER = "evals"
@@ -51,6 +52,8 @@ class EvalSettings(Protocol):
     def rank(self) -> RankConfig: ...
     @property
     def reasons(self) -> ReasonsConfig: ...
+    @property
+    def knowledge(self) -> KnowledgeConfig: ...
 
 
 @dataclass(frozen=True, slots=True)

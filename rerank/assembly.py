@@ -23,6 +23,7 @@ from recall.store.links import load_ledger
 from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.journal import Journal
+from rerank.knowledge.config import KnowledgeConfig
 from rerank.llm import LLMConfig, make_model
 from rerank.llm.layers import Layers
 from rerank.pipeline import Pipeline
@@ -47,6 +48,8 @@ class Sections(Protocol):
     def rank(self) -> RankConfig: ...
     @property
     def reasons(self) -> ReasonsConfig: ...
+    @property
+    def knowledge(self) -> KnowledgeConfig: ...
 
 
 @asynccontextmanager

@@ -16,12 +16,13 @@ from recall.errors import StoreError
 from recall.store import METADATA as RECALL
 from recall.store import Store, open_store
 from rerank.journal.tables import METADATA as JOURNAL
+from rerank.knowledge.tables import METADATA as KNOWLEDGE
 from rerank.llm.tables import METADATA as CALLS
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
-METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL, CALLS, API)
+METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL, CALLS, KNOWLEDGE, API)
 
 _LOCK = 7_486_211  # any fixed number: PostgreSQL's advisory lock while one process upgrades
 
