@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recall.errors import ConfigError
 
 Role = Literal["system", "user", "assistant"]
+Task = Literal["rank", "reasons", "profile", "links", "extract"]
 
 
 class FrontMatter(BaseModel):
@@ -23,9 +24,12 @@ class FrontMatter(BaseModel):
     """Without version and language."""
     version: int = Field(ge=1)
     """Wording that was measured is never changed: new wording is a new file with the next number."""
-    task: Literal["rank", "reasons", "profile"]
+    task: Task
     """What the answer is for."""
-    method: Literal["listwise", "logits", "pointwise", "per-list", "per-item", "profile"]
+    method: Literal[
+        "listwise", "logits", "pointwise", "per-list", "per-item", "profile", "same-work",
+        "extract-items", "extract-people",
+    ]  # fmt: skip
     """Who sends it and reads the answer."""
     language: Literal["en", "zh"]
     """Of the wording."""
@@ -46,7 +50,7 @@ class Prompt:
 
     name: str
     version: int
-    task: Literal["rank", "reasons", "profile"]
+    task: Task
     method: str
     language: Literal["en", "zh"]
     domain: str

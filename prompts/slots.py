@@ -27,6 +27,8 @@ SLOTS = {
     "per-list": Slots(frozenset({"candidates", "history", "wish"}), _SHARED | {"count"}),
     "per-item": Slots(frozenset({"candidate", "history", "wish"}), _SHARED),
     "profile": Slots(frozenset({"history", "wish"}), frozenset({"platform"})),
+    "same-work": Slots(frozenset({"one", "other"})),
+    "extract-items": Slots(frozenset({"card", "fields"})),
 }
 """
 history      labelled lines h1, h2 …; '' for nobody
@@ -34,4 +36,6 @@ candidates   one labelled line each        candidate    one line, its label befo
 labels       the candidates' labels, comma-separated        count    how many
 wish         what the person wants now; '' for none          platform    who asks; '' for any
 example      an earlier choice of the person's own           profile     a written taste profile
+one, other   two entries of two catalogues
+card         an item's entry, a line for each field        fields      the kinds of facts, a line each
 """

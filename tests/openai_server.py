@@ -1,7 +1,8 @@
 """A small OpenAI-compatible server in a process of its own: real HTTP on loopback, no model.
 
 A request with the schema of an order is answered with the labels from last to first; one for reasons with a
-sentence about the first line of history for each recommended item, citing that line. It waits `delay` seconds
+sentence about the first line of history for each recommended item, citing that line; two catalogue entries
+are one work where their titles are letter for letter. It waits `delay` seconds
 before it answers, so that it can be killed in the middle of a call. Run as a script it prints its port, then
 one JSON line for each request.
 """
@@ -83,6 +84,9 @@ def _reply(body: dict[str, Any]) -> dict[str, Any]:
         text = f'You know "{title}".'
         items = re.findall(r"^([A-Z]{1,2}): ", asked, re.MULTILINE)
         return {"reasons": [{"item": item, "cites": [label], "text": text} for item in items]}
+    if "same" in wanted:
+        one, other = re.findall(r': "([^"]*)"', asked)[:2]
+        return {"same": "yes" if one == other else "no"}
     return {"answer": "ready"}
 
 

@@ -15,6 +15,7 @@ from api.settings import load_settings
 from recall.links.judge import ScriptedJudge
 from recall.merge import ingest
 from recall.workspace import Workspace
+from tests.openai_server import openai_server
 from tests.whole import whyrec
 
 CONFIG = """
@@ -107,3 +108,27 @@ def test_what_a_judge_says_is_kept_in_the_ledger(tmp_path: Path, said: bool) -> 
     assert [(one["action"], one["by"]) for one in shown["decisions"]] == [
         ("add" if said else "remove", "judge:scripted")
     ]
+
+
+def test_the_model_is_shown_to_decide_and_decides_for_good_only_when_told_to(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    with openai_server() as server:
+        command = ("links", "judge", "--config", config)
+        shown = whyrec(*command, OPENAI_BASE_URL=server.url)
+        assert shown.exit_code == 0, shown.output
+        assert "one work" in shown.stdout and "two works" in shown.stdout and "Anna [bold]x" in shown.stdout
+        assert len(doubts(config)) == 2
+        done = whyrec(*command, "--apply", "--json", OPENAI_BASE_URL=server.url)
+    assert [(row["same"], row["kept"]) for row in json.loads(done.stdout)] == [(True, True), (False, True)]
+    assert doubts(config) == []
+    assert whyrec("ingest", "--config", config).exit_code == 0
+    assert together(config, "cinema:anna") == {"anna", "ANNA"}
+    assert together(config, "cinema:fear") == {"fear"}
+    decided = json.loads(whyrec("links", "show", "shop:FEAR", "--items", "--json", "--config", config).stdout)
+    assert [one["by"] for one in decided["decisions"]] == ["judge:reverser-1"]
+
+
+def test_a_judge_that_is_not_there_decides_nothing_and_is_asked_once(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    done = whyrec("links", "judge", "--json", "--config", config, OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert [(row["same"], row["cause"]) for row in json.loads(done.stdout)] == [(None, "connection")]

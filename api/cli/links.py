@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from api.cli.linked import cluster, node_of, settings_of, store_url
+from api.cli.links_judge import judge
 from api.cli.options import Config, Json
 
 if TYPE_CHECKING:
@@ -123,6 +124,9 @@ def review(
             break
         if answer in ("y", "n"):
             _keep(settings, "item", "add" if answer == "y" else "remove", doubt.one, doubt.other, "review")
+
+
+app.command()(judge)
 
 
 def _beside(one: dict[str, Any], other: dict[str, Any]) -> Any:

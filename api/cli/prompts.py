@@ -141,10 +141,12 @@ async def _record(
     from api.cli.recommend import find
     from api.opening import open_pipeline
     from api.people import check_platform
-    from recall.errors import ModelError
+    from recall.errors import ConfigError, ModelError
     from rerank.llm.scripted import ScriptedModel
     from rerank.types import Deadline, Request
 
+    if prompt.task not in ("rank", "reasons", "profile"):
+        raise ConfigError(f"prompt {prompt.id} is not about a person: `whyrec prompts show` prints its words")
     check_platform(settings, platform)
     chosen: dict[str, object] = {}
     reasons = settings.reasons
