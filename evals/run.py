@@ -170,7 +170,7 @@ async def _pipelines(
         settings.rank,
         settings.reasons,
         settings.knowledge,
-        getattr(settings, "platforms", {}),
+        settings.platforms,
     )
     asked = {arm.config.model for arm in compared if arm.config and arm.config.method != "keep-order"}
     async with AsyncExitStack() as stack:

@@ -17,43 +17,25 @@ from evals.cut import write_cut
 from evals.splits import Held, hold_after, hold_last
 from recall.artefact import Artefact, read_manifest
 from recall.config import MergeConfig
-from recall.consent import ConsentConfig
 from recall.dataset import Dataset
 from recall.errors import ArtefactError, DataError, NotFound
-from recall.recall_config import RecallConfig
 from recall.train import train
 from recall.train_config import TrainConfig
 from recall.weights import FILE as RECALL_WEIGHTS
 from recall.workspace import Workspace
-from rerank.config import RankConfig, ReasonsConfig
-from rerank.knowledge.config import KnowledgeConfig
-from rerank.llm.config import LLMConfig
+from rerank.assembly import Sections
 
 FOLDER = "evals"
 """Under the workspace: runs/NAME and worlds/HASH."""
 
 
-class EvalSettings(Protocol):
+class EvalSettings(Sections, Protocol):
     """The settings that an evaluation is made of: those of a pipeline, and how builds and artefacts are."""
 
-    @property
-    def workspace(self) -> Path: ...
-    @property
-    def consent(self) -> ConsentConfig: ...
     @property
     def merge(self) -> MergeConfig: ...
     @property
     def train(self) -> TrainConfig: ...
-    @property
-    def recall(self) -> RecallConfig: ...
-    @property
-    def llm(self) -> LLMConfig: ...
-    @property
-    def rank(self) -> RankConfig: ...
-    @property
-    def reasons(self) -> ReasonsConfig: ...
-    @property
-    def knowledge(self) -> KnowledgeConfig: ...
 
 
 @dataclass(frozen=True, slots=True)
