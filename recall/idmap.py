@@ -41,8 +41,8 @@ class IdMap:
         hit = (self.ids[found] == wanted) & (wanted != b"")
         return np.where(hit, found, -1).astype(np.int32)
 
-    def names(self, rows: np.ndarray) -> list[str]:
-        """Ids of these rows (integers in [0, len))."""
+    def names(self, rows: np.ndarray | slice) -> list[str]:
+        """Ids of these rows (integers in [0, len), or a slice)."""
         return [i.decode() for i in self.ids[rows].tolist()]
 
 

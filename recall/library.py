@@ -137,6 +137,12 @@ class BuildLibrary:
         over = [live.over(id, item) for id, item in zip(ids, known, strict=True)]
         return [item for item in over if item is not None]
 
+    def catalogue(self) -> list[str]:
+        """Ids of all items, those that came in live first."""
+        live = sorted(self._live_items.ids()) if self._live_items is not None else []
+        fresh = set(live)
+        return live + [id for id in self._shelf.ids.names(slice(None)) if id not in fresh]
+
     def search(self, text: str, *, platform: str | None = None, limit: int = 20) -> list[Item]:
         """Items by any of their titles, best first; only those listed on `platform`, if one is given.
 

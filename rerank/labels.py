@@ -67,19 +67,24 @@ REASONS_SCHEMA: dict[str, Any] = {
 """JSON schema of an answer with reasons. Labels are plain strings: the same schema serves every request."""
 
 
+_LENGTHS = {"cites": {"minItems": 1, "maxItems": MOST_CITED}, "facts": {"minItems": 1, "maxItems": 10}}
+"""Of arrays by name, where an engine enforces lengths."""
+
+
 def whole_orders(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` in which an array of choices is as long as there are choices.
 
     openvino-genai's grammar and vLLM's enforce lengths, which not every server takes; without one a small
     model closes the array at once ({"order":[]} from SmolLM2 on 20 candidates). A reason cites one to
-    MOST_CITED labels: without that the same kind of model cites every line there is.
+    MOST_CITED labels, an item has one to ten facts: without that the same kind of model cites every line
+    there is, and writes facts until its tokens are used up.
     """
     changed = dict(schema)
     for name, part in schema.items():
         if isinstance(part, Mapping):
             changed[name] = whole_orders(part)
-            if name == "cites":
-                changed[name] |= {"minItems": 1, "maxItems": MOST_CITED}
+            if name in _LENGTHS:
+                changed[name] |= _LENGTHS[name]
     choices = changed.get("items", {}).get("enum") if schema.get("type") == "array" else None
     if choices:
         changed |= {"minItems": len(choices), "maxItems": len(choices)}

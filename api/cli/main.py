@@ -57,6 +57,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("links", "api.cli.links:app", DATA, "Who is the same person and what the same item, by hand."),
     Entry("consent", "api.cli.consent:app", DATA, "Which of a person's platforms may serve which."),
     Entry("train", "api.cli.train:train", MODEL, "Fit the recallers on the merged data."),
+    Entry("extract", "api.cli.extract:app", MODEL, "Knowledge about items and people, read by the model."),
+    Entry("knowledge", "api.cli.knowledge:app", MODEL, "What was extracted: show, export, forget."),
     Entry("models", "api.cli.models:app", MODEL, "The trained artefacts, and which of them serves."),
     Entry("fit", "api.cli.fit:app", MODEL, "The blends' weights, by what held-out choices say."),
     Entry("eval", "api.cli.eval:app", EVALUATE, "Compare prompts, methods and models on held-out choices."),

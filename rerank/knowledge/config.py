@@ -15,6 +15,8 @@ class KnowledgeConfig(BaseModel):
     domain: str | None = None
     """Whose schema items are read by: films, shop, music, posts, courses or items; none given: the domain of
     the platform that lists the item."""
+    language: Literal["en", "zh"] = "en"
+    """Of facts and statements: one for all, so that they can be compared."""
     open_world: bool = True
     """Whether facts from the model's memory count, which no text of the item states."""
     floor: float = Field(0.5, ge=0, le=1)
@@ -27,7 +29,7 @@ class KnowledgeConfig(BaseModel):
     """Whether reasons may rest on facts that the item shares with something in the history."""
     concurrency: int = Field(4, ge=1, le=256)
     """Extractions that run at the same time."""
-    max_tokens: int = Field(300, ge=50, le=4000)
+    max_tokens: int = Field(400, ge=50, le=4000)
     """Tokens that one extraction may take in the answer."""
     refresh_events: int = Field(5, ge=1)
     """A person's profile is extracted again after so many new events."""

@@ -44,7 +44,7 @@ class Items:
     domain_of: Callable[[Item], str]
     catalogue: frozenset[str] = frozenset()
     language: Literal["en", "zh"] = "en"
-    max_tokens: int = 300
+    max_tokens: int = 400
     prompt: str = PROMPT
 
     def subjects(self, items: Iterable[Item]) -> Iterator[Subject[Entry]]:

@@ -115,7 +115,8 @@ async def run(
 ) -> Report:
     """Ask about every subject that is `due` and save what comes of it; never raises for a single subject.
 
-    `earlier` is what was settled before (store.extracted). `again` asks once more about subjects that were
+    `subjects` are drawn in a thread, as they are needed. `earlier` is what was settled before
+    (store.extracted). `again` asks once more about subjects that were
     given up. `empty` is what is found where `ask` has no question. `stop`, once set, ends the run: calls
     under way are cancelled, what is being saved is saved. ModelError when the model does not answer at all;
     ConfigError when money is limited and the model has no price.
@@ -155,6 +156,8 @@ def _todo(
 ) -> Iterator[Subject[S]]:
     taken = 0
     for subject in subjects:
+        if report.stopped:
+            return
         before = earlier.get(subject.id)
         retry = again and before is not None and before.status == "damaged"
         if not retry and not due(before, subject, model):
@@ -196,20 +199,23 @@ class _Batch(Generic[S, V]):
         self._held = 0.0
         """Money of calls under way, at most."""
         self._failures = 0
+        self._turn = asyncio.Lock()
         self._saving: set[asyncio.Future[bool]] = set()
 
     async def work(self, todo: Iterator[Subject[S]]) -> None:
         """Settle one subject after the other until there are no more, or a limit is reached."""
-        for subject in todo:
-            if self.report.stopped:
-                return
+        while (subject := await self._next(todo)) is not None:
             try:
                 await self._settle(subject)
             except _Stop as stop:
                 self.report.stopped = self.report.stopped or str(stop)
                 return
             self._progress(self.report)
-            await asyncio.sleep(0)
+
+    async def _next(self, todo: Iterator[Subject[S]]) -> Subject[S] | None:
+        """In a thread: making subjects reads items and hashes them."""
+        async with self._turn:
+            return None if self.report.stopped else await asyncio.to_thread(next, todo, None)
 
     async def saved(self) -> None:
         await asyncio.gather(*self._saving, return_exceptions=True)

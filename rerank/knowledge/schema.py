@@ -35,8 +35,8 @@ def items_schema(domain: str) -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "properties": {"facts": {"type": "array", "items": fact}, LINE: {"type": "string"}},
-        "required": ["facts", LINE],
+        "properties": {LINE: {"type": "string"}, "facts": {"type": "array", "items": fact}},
+        "required": [LINE, "facts"],
         "additionalProperties": False,
     }
 
