@@ -15,7 +15,7 @@ from recall.dataset import Dataset
 from recall.errors import DataError
 from recall.factorize import fit_als
 from recall.mixture import Mixture
-from recall.recallers import RECALLERS, Recaller
+from recall.recallers import Recaller, fit_recallers, open_recaller, open_recallers
 from recall.recallers.query import RowQuery
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
@@ -52,9 +52,9 @@ def check(build: Path, config: TrainConfig, *, k: int = 10, seed: int = 0) -> Ch
     if not len(split.persons):
         raise DataError(f"{build}: nobody has two liked items, so nothing can be held out and looked for")
     arrays = fit(split.train, config)
-    plain = RECALLERS["als"](arrays["als"], Tuning(recency=0))
+    plain = open_recaller("als", arrays, Tuning(recency=0))
     weights = Weights()
-    sources = {name: recaller(arrays[name], weights.tuning) for name, recaller in RECALLERS.items()}
+    sources = open_recallers(arrays, weights.tuning)
     found = {
         "popular": rank(split, sources["popular"], k),
         "als": rank(split, plain, k),
@@ -71,11 +71,7 @@ def check(build: Path, config: TrainConfig, *, k: int = 10, seed: int = 0) -> Ch
 
 def fit(train: Dataset, config: TrainConfig) -> dict[str, Mapping[str, np.ndarray]]:
     """Every recaller's arrays, in this process."""
-    arrays: dict[str, Mapping[str, np.ndarray]] = {"als": fit_als(train, config)}
-    for name, recaller in RECALLERS.items():
-        if hasattr(recaller, "fit"):
-            arrays[name] = recaller.fit(train, seed=config.seed)
-    return arrays
+    return fit_recallers(train, fit_als(train, config), seed=config.seed)
 
 
 def rank(split: Split, source: Recaller | Mixture, n: int) -> np.ndarray:

@@ -58,6 +58,7 @@ def unlinked(dataset: Dataset) -> tuple[Dataset, np.ndarray]:
     return replace(
         dataset,
         items=IdMap(ids[order]),
+        texts=dataset.texts.of(item[order].astype(np.int32)) if dataset.texts is not None else None,
         matrix=_shared(dataset, rows, len(order)),
         event_item=rows[dataset.event_platform, dataset.event_item],
         listed=offered,

@@ -15,7 +15,7 @@ from recall.explain import explain
 from recall.listed import Listed
 from recall.mixture import POOL, Mixture
 from recall.recall_config import RecallConfig
-from recall.recallers import RECALLERS
+from recall.recallers import open_recallers
 from recall.recallers.als import Als
 from recall.recallers.item_to_item import ItemToItem
 from recall.recallers.query import RowQuery
@@ -42,12 +42,7 @@ class Candidates:
         self._platforms = {name: row for row, name in enumerate(artefact.platforms)}
         self._config = config or RecallConfig()
         weights = weights or Weights()
-        sources = {
-            name: recaller(artefact.arrays[name], weights.tuning)
-            for name, recaller in RECALLERS.items()
-            if name in artefact.arrays
-        }
-        self.mixture = Mixture(sources, weights)
+        self.mixture = Mixture(open_recallers(artefact.arrays, weights.tuning), weights)
         self._rules = Rules(artefact.arrays.get(GROUP, {}), artefact.listed)
         self._blocked = known(self._items, self._config.block)
 

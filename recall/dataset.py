@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from recall.build_table import read_table
-from recall.errors import DataError
+from recall.content.texts import ItemTexts
+from recall.errors import DataError, NotFound
 from recall.idmap import IdMap
 from recall.ids import MICRO
+from recall.workspace import Workspace
 
 UNSTATED = np.int64(np.iinfo(np.int64).max)
 """In `listed_from`: no listing of the item says since when it is offered."""
@@ -63,6 +65,8 @@ class Dataset:
     """With which the interactions' weights decay up to `reference_time`; inf: not at all."""
     cap: float = math.inf
     """Most that one interaction can weigh, after decay."""
+    texts: ItemTexts | None = None
+    """Where the items' texts are; None: they have none."""
 
     @property
     def event_person(self) -> np.ndarray:
@@ -121,7 +125,16 @@ class Dataset:
             listed_from=listed_from,
             half_life_days=float(manifest.get("half_life_days", math.inf)),
             cap=float(manifest.get("cap", math.inf)),
+            texts=ItemTexts(build, knowledge_of(build)),
         )
+
+
+def knowledge_of(build: Path) -> Path | None:
+    """The current snapshot of knowledge of the workspace that the build is in, if there is one."""
+    try:
+        return Workspace(build.parent.parent).knowledge.current()
+    except NotFound:
+        return None
 
 
 def _manifest(build: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from recall.dataset import Dataset
 from recall.errors import ArtefactError
 from recall.factorize import fit_als
 from recall.generations import Generations
-from recall.recallers import RECALLERS
+from recall.recallers import fit_recallers
 from recall.train_config import TrainConfig
 from recall.workspace import Workspace
 
@@ -33,11 +32,8 @@ def fit_artefact(workspace: Workspace, build: Path, config: TrainConfig, progres
     started = time.monotonic()
     progress("reading the build", 0, 1)
     dataset = Dataset.load(build)
-    arrays = {"als": fit_als(dataset, config, lambda done, all: progress("factorizing", done, all))}
-    fitted: list[type[Any]] = [recaller for recaller in RECALLERS.values() if hasattr(recaller, "fit")]
-    for done, recaller in enumerate(fitted):
-        progress(f"fitting {recaller.name}", done, len(fitted))
-        arrays[recaller.name] = recaller.fit(dataset, seed=config.seed)
+    als = fit_als(dataset, config, lambda done, all: progress("factorizing", done, all))
+    arrays = fit_recallers(dataset, als, seed=config.seed, progress=progress)
     arrays[GROUP] = attributes(build, dataset)
     progress("writing", 0, 1)
     known = int(np.count_nonzero(arrays["als"]["place"] >= 0))

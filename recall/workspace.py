@@ -25,6 +25,11 @@ class Workspace:
         return Generations(self.folder / "models")
 
     @property
+    def knowledge(self) -> Generations:
+        """What models read out of items' texts: each generation is what recall/content/snapshot.py reads."""
+        return Generations(self.folder / "knowledge")
+
+    @property
     def store_file(self) -> Path:
         """The SQLite store, where no other database is configured."""
         return self.folder / "whyrec.db"

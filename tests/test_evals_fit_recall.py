@@ -19,7 +19,7 @@ from evals.splits import hold_last
 from recall.dataset import Dataset
 from recall.errors import DataError
 from recall.mixture import Mixture
-from recall.recallers import RECALLERS
+from recall.recallers import RECALLERS, open_recallers
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
 from recall.weights import SEGMENTS, Weights, segment
@@ -116,7 +116,7 @@ def recorded(walks: Dataset) -> tuple[Scored, Mixture, list[int]]:
     arrays = fit(held.train, SMALL)
     scored = score(held, arrays)
     weights = Weights()
-    sources = {name: recaller(arrays[name], weights.tuning) for name, recaller in RECALLERS.items()}
+    sources = open_recallers(arrays, weights.tuning)
     mixture = Mixture(sources, weights)
     lists = np.full((len(held.persons), 10), -1, np.int32)
     for case in range(len(held.persons)):

@@ -12,7 +12,7 @@ from worlds import item, write_build
 from evals.check import fit
 from recall.dataset import Dataset
 from recall.foldin import fold_in
-from recall.recallers import RECALLERS, Recaller
+from recall.recallers import RECALLERS, Recaller, open_recallers
 from recall.recallers.als import Als
 from recall.recallers.query import RowQuery
 from recall.recallers.sequences import consented
@@ -38,13 +38,19 @@ def tastes() -> list[str]:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return Dataset.load(write_build(tmp_path_factory.mktemp("tastes"), events=tastes()))
+    genres = {"a": ("Noir", "Crime", "Drama"), "b": ("Comedy", "Family", "Drama")}
+    items = [
+        f"{side}{place} cinema,stream {1950 if side == 'a' else 1990} {','.join(kinds[place % 2 :])}"
+        for side, kinds in genres.items()
+        for place in range(6)
+    ]
+    return Dataset.load(write_build(tmp_path_factory.mktemp("tastes"), events=tastes(), items=items))
 
 
 @pytest.fixture(scope="module")
 def recallers(dataset: Dataset) -> dict[str, Recaller]:
     arrays = fit(dataset, SMALL)
-    return {name: recaller(arrays[name], Tuning()) for name, recaller in RECALLERS.items()}
+    return open_recallers(arrays, Tuning())
 
 
 def ask(dataset: Dataset, *names: str, **more: object) -> RowQuery:
@@ -102,7 +108,7 @@ class TestContract:
         assert len(recallers[name].scores(query, 5)[0]) == (5 if name in WITHOUT_HISTORY else 0)
 
 
-@pytest.mark.parametrize("name", ["als", "item-to-item", "transitions"])
+@pytest.mark.parametrize("name", ["als", "item-to-item", "transitions", "content", "text-factors"])
 def test_one_taste_gets_its_own_items(name, recallers, dataset) -> None:
     query = ask(dataset, "a0", "a2")
     query = ask(dataset, "a0", "a2", exclude=np.sort(query.items))

@@ -13,7 +13,7 @@ from evals.check import fit
 from evals.dealt import alone, unlinked
 from evals.fit.heldout import HeldOut
 from recall.mixture import Mixture
-from recall.recallers import RECALLERS, Recaller
+from recall.recallers import open_recallers
 from recall.train_config import TrainConfig
 from recall.weights import Weights
 
@@ -50,9 +50,7 @@ def fusing(test: HeldOut, *, progress: Callable[[str], None]) -> list[Figure]:
 def _asked(test: HeldOut) -> dict[str, Quality]:
     weights = Weights()
     arrays = fit(test.train, TrainConfig())
-    sources: dict[str, Recaller] = {
-        name: recaller(arrays[name], weights.tuning) for name, recaller in RECALLERS.items()
-    }
+    sources = open_recallers(arrays, weights.tuning)
     found = (of_source(test, sources["als"]), of_blend(test, Mixture(sources, weights)))
     return dict(zip(METHODS, found, strict=True))
 

@@ -23,7 +23,8 @@ from recall.dataset import Dataset
 from recall.errors import NotFound
 from recall.factorize import fit_als
 from recall.mixture import Mixture
-from recall.recallers import RECALLERS
+from recall.recallers import open_recallers
+from recall.recallers.als import Als
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
 from recall.weights import Weights
@@ -85,13 +86,13 @@ def compare(
     progress(f"{name}: {weights.tuning} {weights.default}")
     progress(f"{name}: asking")
     arrays = fit(test.train, tuned.blend)
-    plain = RECALLERS["als"](fit_als(undecayed(test.train), tuned.plain), Tuning(recency=0))
+    plain = Als(fit_als(undecayed(test.train), tuned.plain), Tuning(recency=0))
     found = {PLAIN: of_source(test, plain)}
-    sources = {name: recaller(arrays[name], weights.tuning) for name, recaller in RECALLERS.items()}
+    sources = open_recallers(arrays, weights.tuning)
     found |= {source: of_source(test, each) for source, each in sources.items()}
     best = max(sources, key=lambda source: found[source].ndcg.mean())
     by_hand = Weights()
-    usual = {name: recaller(arrays[name], by_hand.tuning) for name, recaller in RECALLERS.items()}
+    usual = open_recallers(arrays, by_hand.tuning)
     found[BLEND] = of_blend(test, Mixture(sources, weights))
     found[BY_HAND] = of_blend(test, Mixture(usual, by_hand))
     figures = figures_of(name, found, seed=SEED)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from evals.fit.heldout import HeldOut
-from recall.recallers import RECALLERS
+from recall.recallers import open_recaller
 from recall.recallers.popular import HALF_LIVES
 from recall.recallers.tuning import Tuning
 from recall.weights import segment
@@ -32,6 +32,8 @@ VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"last_steps": last, "step_decay": decay}
         for last, decay in ((4, 0.5), (8, 0.7), (16, 0.85), (30, 0.92))
     ],
+    "content": [{"content_decay": decay} for decay in (0.8, 0.9, 0.97, 1.0)],
+    "text-factors": [{}],
     "popular": [{"half_life": length} for length in HALF_LIVES],
     "evergreen": [{}],
     "recent-on-platform": [{"new_days": days} for days in (7.0, 30.0)],
@@ -84,7 +86,7 @@ def score(
 ) -> Scored:
     """Ask every source in every setting; `progress` is called with the questions done, and all."""
     columns = [(name, setting) for name, all in variants.items() if name in arrays for setting in all]
-    sources = [RECALLERS[name](arrays[name], Tuning(**setting)) for name, setting in columns]
+    sources = [open_recaller(name, arrays, Tuning(**setting)) for name, setting in columns]
     pools, tables, targets, names = [], [], [], []
     count = len(held.persons)
     for case in range(count):

@@ -94,10 +94,14 @@ class Als:
 
         Hu, Koren, Volinsky 2008, section 5. An item's part is shared by its events as their weights are.
         """
-        events = np.zeros((len(items), len(query.items)), np.float32)
+        return Contributions(events=self.shares(query, self.factors(items)))
+
+    def shares(self, query: RowQuery, factors: np.ndarray) -> np.ndarray:
+        """float32[m, h]: each event's part of what the person's factors give float32[m × k]."""
+        events = np.zeros((len(factors), len(query.items)), np.float32)
         folded = query.once(self, self._fold_in)
-        if folded.system is not None and len(items):
-            solved = folded.system.solve(np.asfortranarray(self.factors(items).T))
+        if folded.system is not None and len(factors):
+            solved = folded.system.solve(np.asfortranarray(factors.T))
             mine = self.factors(query.items[folded.positions])
             events[:, folded.positions] = (mine @ solved).T * folded.confidence
-        return Contributions(events=events)
+        return events

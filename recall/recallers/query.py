@@ -38,6 +38,8 @@ class RowQuery:
     """Row of the platform that asks."""
     as_of: int = 0
     """UTC seconds."""
+    interest: str | tuple[float, ...] | None = None
+    """What the person asks for: words, or their vector where an endpoint makes the vectors."""
     exclude: np.ndarray | None = None
     """int32, sorted, unique: rows never to be proposed (None: none)."""
     allowed: np.ndarray | None = None

@@ -25,5 +25,9 @@ class Tuning(BaseModel):
     of the half-lives that the artefact holds is used."""
     new_days: float = Field(30.0, gt=0, le=3650)
     """Recent on platform: a listing's score halves every so many days since it came."""
+    content_decay: float = Field(0.97, gt=0, le=1)
+    """Content: a liked item's weight relative to the next newer one's."""
+    content_dislike: float = Field(0.0, ge=0, le=10)
+    """Content: what a disliked item takes away, relative to what a liked one adds."""
     prior: float = Field(50.0, ge=0)
     """Popularity: how many events of all platforms stand in where a platform has few."""

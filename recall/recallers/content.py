@@ -1,0 +1,138 @@
+"""Content: items whose text is close to what the person liked, whichever platform has them.
+
+An item's vector is that of its text and facts (recall/content/space.py). The person's is the sum of those of
+the liked items, each with the event's weight and the newest counting most, less a share of the disliked ones';
+the score is the cosine. Without a usable history the words of a stated interest stand in for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from recall.content.space import Space, fit_space, normalised
+from recall.content.texts import asked_for
+from recall.recallers.contributions import Contributions
+from recall.recallers.query import RowQuery, empty_scores
+from recall.recallers.tuning import Tuning
+from recall.topk import FactorIndex, top_k
+from recall.types import DISLIKE
+
+if TYPE_CHECKING:
+    from recall.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A history as a direction among texts."""
+
+    positions: np.ndarray
+    """int64[e]: the events that count"""
+    shares: np.ndarray
+    """float32[e]: what each one's item adds, signed; they make up `user`"""
+    user: np.ndarray | None
+    """float32[d] of length 1; None where nothing is known"""
+
+
+class Content:
+    """Proposes only items with text."""
+
+    name: ClassVar[str] = "content"
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], tuning: Tuning) -> None:
+        self._index = FactorIndex.of(arrays)
+        self._place = arrays["place"]
+        self._space = Space.of(arrays)
+        self._decay, self._dislike = tuning.content_decay, tuning.content_dislike
+
+    @classmethod
+    def fit(cls, dataset: Dataset, *, seed: int = 0) -> dict[str, np.ndarray]:
+        """The space's arrays, the items' vectors by FactorIndex and their places (int32, -1: no text)."""
+        bags = dataset.texts.bags() if dataset.texts is not None else ()
+        space, vectors = fit_space(bags, seed=seed)
+        if dataset.texts is None:
+            vectors = np.zeros((len(dataset.items), 0), np.float32)
+        elif dataset.texts.owner is not None:
+            vectors = vectors[dataset.texts.owner]
+        return cls.packed(vectors) | space.arrays()
+
+    @staticmethod
+    def packed(vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """What the recaller reads of float32[items × d]."""
+        index = FactorIndex.build(vectors)
+        place = np.full(len(vectors), -1, np.int32)
+        place[index.rows] = np.arange(len(index.rows), dtype=np.int32)
+        return {"place": place, **index.arrays()}
+
+    @property
+    def size(self) -> int:
+        """d: numbers of a vector."""
+        return int(self._index.factors.shape[1])
+
+    def vectors(self, items: np.ndarray) -> np.ndarray:
+        """float32[len(items) × d]; zeros for an item without text."""
+        if not len(self._index.rows):
+            return np.zeros((len(items), self.size), np.float32)
+        place = self._place[items]
+        found: np.ndarray = self._index.factors[np.maximum(place, 0)]
+        found[place < 0] = 0
+        return found
+
+    def words(self, text: str) -> np.ndarray | None:
+        """float32[d] of a text; None where the space knows none of its words."""
+        found = self._space.project([asked_for(text)])[0]
+        return found if found.any() else None
+
+    def _profile(self, query: RowQuery) -> Profile:
+        place = self._place[query.items]
+        counts = (query.weights > 0) & (query.polarity != DISLIKE)
+        told = place >= 0
+        liked = np.flatnonzero(counts & told)
+        if not len(liked):
+            return Profile(liked, np.zeros(0, np.float32), self._interest(query))
+        decay = np.float32(self._decay)
+        shares = query.weights[liked] * decay ** np.arange(len(liked), dtype=np.float32)
+        if self._dislike > 0 and (barred := np.flatnonzero((query.polarity == DISLIKE) & told)).size:
+            against = -np.float32(self._dislike) * decay ** np.arange(len(barred), dtype=np.float32)
+            liked, shares = np.concatenate([liked, barred]), np.concatenate([shares, against])
+        user = shares @ self._index.factors[place[liked]]
+        norm = np.float32(np.sqrt(user @ user))
+        if norm < 1e-6:
+            return Profile(liked[:0], np.zeros(0, np.float32), None)
+        return Profile(liked, shares / norm, user / norm)
+
+    def _interest(self, query: RowQuery) -> np.ndarray | None:
+        if query.interest is None:
+            return None
+        if isinstance(query.interest, str):
+            return self.words(query.interest)
+        vector = np.asarray(query.interest, np.float32)
+        if vector.shape != (self.size,) or not np.isfinite(vector).all():
+            return None
+        found = normalised(vector[None].copy())[0]
+        return found if found.any() else None
+
+    def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:
+        user = query.once(self, self._profile).user
+        if user is None:
+            return empty_scores()
+        return top_k(self._index, user, n, query.exclude, query.allowed)
+
+    def at(self, query: RowQuery, items: np.ndarray) -> np.ndarray:
+        user = query.once(self, self._profile).user
+        if user is None:
+            return np.zeros(len(items), np.float32)
+        return np.asarray(self.vectors(items) @ user, np.float32)
+
+    def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
+        """Each event's cosine with the item times its share; no event carries what an interest brings."""
+        profile = query.once(self, self._profile)
+        if not len(profile.positions):
+            return Contributions()
+        events = np.zeros((len(items), len(query.items)), np.float32)
+        mine = self.vectors(query.items[profile.positions]) * profile.shares[:, None]
+        events[:, profile.positions] = self.vectors(items) @ mine.T
+        return Contributions(events=events)
