@@ -1,7 +1,7 @@
 """Content: items whose text is close to what the person liked, whichever platform has them.
 
 An item's vector is that of its text and facts (recall/content/space.py). The person's is the sum of those of
-the liked items, each with the event's weight and the newest counting most, less a share of the disliked ones';
+the liked items, each with the event's weight and the newest counting most, less a share of the disliked ones;
 the score is the cosine. Without a usable history the words of a stated interest stand in for it.
 """
 
