@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recall.store import Store
@@ -18,6 +18,10 @@ from rerank.knowledge.tables import EXTRACTIONS, FACTS, STATEMENTS, WRITES
 from rerank.knowledge.types import OPEN, Fact, Profile, Statement
 
 Kind = Literal["item", "person"]
+
+PART, MOST_PARTS = 1000, 32
+"""A person whose platforms do not all consent to each other is read about in parts: numbers of the statements
+of one part, and parts at most."""
 
 _BATCH = 400  # ids per statement: SQLite takes at most 32,766 parameters, PostgreSQL 32,767
 
@@ -58,6 +62,17 @@ async def save_facts(
         await _settle(store, connection, "item", settled)
 
 
+def part_of(person: str, part: int) -> str:
+    """The subject under which a part of a person is settled; the first is the person himself."""
+    return person if part == 0 else f"{person}/{part}"
+
+
+def whose(subject: str) -> tuple[str, int]:
+    """Person and part of such a subject."""
+    person, _, part = subject.partition("/")
+    return person, int(part or 0)
+
+
 async def save_profile(
     store: Store,
     profile: Profile,
@@ -67,14 +82,17 @@ async def save_profile(
     *,
     dropped: Mapping[str, int] | None = None,
     attempts: int = 1,
+    part: int = 0,
+    parts: int = 1,
 ) -> bool:
-    """Put this profile in the place of the person's earlier one, in one transaction.
+    """Put this profile in the place of the person's earlier one, in one transaction. Of a person with several
+    parts only the statements of `part` are replaced, and those of parts that are no more are removed.
 
     False, and nothing is kept, where the person was erased at `profile.time`, which is when his history was
     read, or later. `prompt_hash` and `model` are those of the extraction, if they are not the profile's own.
     """
     settled = Extraction(
-        profile.person,
+        part_of(profile.person, part),
         input_hash,
         prompt_hash or profile.prompt_hash,
         model or profile.model,
@@ -82,11 +100,18 @@ async def save_profile(
         attempts,
         dropped or {},
     )
-    rows = [_statement_row(profile, number, one) for number, one in enumerate(profile.statements)]
+    rows = [
+        _statement_row(profile, number, one) for number, one in enumerate(profile.statements, part * PART)
+    ]
+    gone = [part_of(profile.person, number) for number in range(parts, MOST_PARTS)]
     async with store.write() as connection:
         if await _erased(store, connection, profile.person, profile.time):
             return False
-        await connection.execute(delete(STATEMENTS).where(STATEMENTS.c.person == profile.person))
+        await connection.execute(delete(STATEMENTS).where(_statements_of(profile.person, part)))
+        after = (STATEMENTS.c.person == profile.person) & (STATEMENTS.c.number >= parts * PART)
+        await connection.execute(delete(STATEMENTS).where(after))
+        settled_once = (EXTRACTIONS.c.kind == "person") & EXTRACTIONS.c.subject.in_(gone)
+        await connection.execute(delete(EXTRACTIONS).where(settled_once))
         if rows:
             await connection.execute(insert(STATEMENTS), rows)
         await _settle(store, connection, "person", settled)
@@ -96,14 +121,16 @@ async def save_profile(
 async def save_damaged(store: Store, kind: Kind, settled: Extraction, *, since: int) -> bool:
     """Note that no reply about this subject could be read; what an earlier extraction of the same input found
     stays, what one of another input found goes. False where the person was erased after `since`."""
-    table, column = (FACTS, FACTS.c.item) if kind == "item" else (STATEMENTS, STATEMENTS.c.person)
     mine = (EXTRACTIONS.c.kind == kind) & (EXTRACTIONS.c.subject == settled.subject)
+    said = delete(FACTS).where(FACTS.c.item == settled.subject)
+    if kind == "person":
+        said = delete(STATEMENTS).where(_statements_of(*whose(settled.subject)))
     async with store.write() as connection:
-        if kind == "person" and await _erased(store, connection, settled.subject, since):
+        if kind == "person" and await _erased(store, connection, whose(settled.subject)[0], since):
             return False
         before = (await connection.execute(select(EXTRACTIONS.c.input).where(mine))).scalar()
         if before != settled.input_hash:
-            await connection.execute(delete(table).where(column == settled.subject))
+            await connection.execute(said)
         await _settle(store, connection, kind, settled)
     return True
 
@@ -213,6 +240,21 @@ async def count_writes(store: Store) -> int:
         )
 
 
+async def cited_events(store: Store) -> dict[str, frozenset[str]]:
+    """Ids of the events that a person's statements rest on, by the subject that they were settled under."""
+    wanted = select(STATEMENTS.c.person, STATEMENTS.c.number, STATEMENTS.c.events)
+    found: dict[str, set[str]] = {}
+    async with store.read() as connection:
+        for row in await connection.execute(wanted):
+            found.setdefault(part_of(row.person, row.number // PART), set()).update(json.loads(row.events))
+    return {subject: frozenset(events) for subject, events in found.items()}
+
+
+def _statements_of(person: str, part: int) -> ColumnElement[bool]:
+    first = part * PART
+    return (STATEMENTS.c.person == person) & STATEMENTS.c.number.between(first, first + PART - 1)
+
+
 async def _settle(store: Store, connection: AsyncConnection, kind: Kind, one: Extraction) -> None:
     put = store.insert(EXTRACTIONS)
     columns = ("input", "prompt", "model", "status", "attempts", "dropped", "time")
@@ -247,7 +289,9 @@ async def _forget(store: Store, connection: AsyncConnection, kind: Kind, ids: Se
     for some in _parts(ids):
         said, settled = delete(table), delete(EXTRACTIONS).where(EXTRACTIONS.c.kind == kind)
         if some is not None:
-            said, settled = said.where(column.in_(some)), settled.where(EXTRACTIONS.c.subject.in_(some))
+            subject = EXTRACTIONS.c.subject
+            parts = [subject.startswith(f"{id}/", autoescape=True) for id in some if kind == "person"]
+            said, settled = said.where(column.in_(some)), settled.where(or_(subject.in_(some), *parts))
         for statement in (said, settled):
             removed += (await connection.execute(statement)).rowcount
     if removed:
