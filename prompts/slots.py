@@ -24,11 +24,12 @@ SLOTS = {
     "listwise": Slots(frozenset({"candidates", "labels", "wish"}), _SHARED | {"count"}),
     "logits": Slots(frozenset({"candidates", "labels", "wish"}), _SHARED | {"count"}),
     "pointwise": Slots(frozenset({"candidate", "history", "wish"}), _SHARED),
-    "per-list": Slots(frozenset({"candidates", "history", "wish"}), _SHARED | {"count"}),
-    "per-item": Slots(frozenset({"candidate", "history", "wish"}), _SHARED),
+    "per-list": Slots(frozenset({"candidates", "history", "wish"}), _SHARED | {"count", "facts"}),
+    "per-item": Slots(frozenset({"candidate", "history", "wish"}), _SHARED | {"facts"}),
     "profile": Slots(frozenset({"history", "wish"}), frozenset({"platform"})),
     "same-work": Slots(frozenset({"one", "other"})),
     "extract-items": Slots(frozenset({"card", "fields"})),
+    "extract-people": Slots(frozenset({"history"}), frozenset({"platform"})),
 }
 """
 history      labelled lines h1, h2 …; '' for nobody
@@ -37,5 +38,6 @@ labels       the candidates' labels, comma-separated        count    how many
 wish         what the person wants now; '' for none          platform    who asks; '' for any
 example      an earlier choice of the person's own           profile     a written taste profile
 one, other   two entries of two catalogues
+facts        what candidates and history have in common, labelled lines f1, f2 …; '' for nothing
 card         an item's entry, a line for each field        fields      the kinds of facts, a line each
 """

@@ -26,6 +26,9 @@ class Consents(Protocol):
     def serves(self, person: str, asking: str) -> frozenset[str] | None:
         """Platforms of that person which may serve `asking`; None: all."""
 
+    def groups(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
+        """Maximal sets of `platforms` of which each may serve each other, largest first."""
+
 
 class BuildLibrary:
     """recall.protocols.Library over one build, the store and the consents.
@@ -102,6 +105,16 @@ class BuildLibrary:
     def serves(self, person: str, asking: str) -> frozenset[str] | None:
         """Platforms whose history of this person may serve `asking`; None: all."""
         return self._serving(self._resolved(person), asking)
+
+    def agreeing(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
+        """Maximal sets of these platforms of which each may serve each other, the largest first."""
+        if self._consents is None:
+            return [frozenset(platforms)] if platforms else []
+        return self._consents.groups(self._resolved(person), platforms)
+
+    def people(self) -> list[str]:
+        """Ids of all persons of the build, sorted; who is erased is among them until the next one."""
+        return [id.decode() for id in self._past.persons.ids.tolist()]
 
     def history(self, person: str, *, platform: str | None = None, as_of: int | None = None) -> History:
         """The person's events that may serve `platform` (None: any), newest first, before `as_of`."""

@@ -24,6 +24,7 @@ from recall.workspace import Workspace
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.journal import Journal
 from rerank.knowledge.config import KnowledgeConfig
+from rerank.knowledge.reader import StoredKnowledge
 from rerank.llm import LLMConfig, make_model
 from rerank.llm.layers import Layers
 from rerank.pipeline import Pipeline
@@ -69,6 +70,7 @@ async def assemble(
     store.
     """
     workspace = Workspace(settings.workspace)
+    knowledge = StoredKnowledge(store) if store is not None else None
 
     def open_stock(folder: Path) -> Stock:
         """In a thread. The build is the artefact's own: a newer one waits for its training."""
@@ -79,6 +81,8 @@ async def assemble(
                 f"artefact {artefact.name} stands on build {build.name}, which is gone: run `whyrec train`"
             )
         aliases = store.run(load_ledger(store)).aliases if store is not None else {}
+        if knowledge is not None:
+            knowledge.look()
         library = BuildLibrary(build, store=store, aliases=aliases)
         if store is not None:
             links = library.links
@@ -112,6 +116,8 @@ async def assemble(
             domains={name: platform.domain for name, platform in settings.platforms.items()},
             journal=journal,
             layers=layers,
+            knowledge=knowledge,
+            uses=settings.knowledge,
         )
     finally:
         try:

@@ -1,9 +1,10 @@
 """Whether a written reason is supported. Deterministic: a code for what is wrong first, or None.
 
 The rule is closed: titles, creators, platforms, categories, numbers and dates must be those of the cited
-evidence or of the item, said of the one that they belong to; every other word must be one of the plain words
-of rerank/lexicon, which claim nothing that evidence would have to carry. So praise, plots and hearsay are
-withheld even when they happen to be true: an unsupported reason is not shown.
+evidence or of the item, said of the one that they belong to; an extracted fact must be carried by the item
+and by every title that its sentence names; every other word must be one of the plain words of rerank/lexicon,
+which claim nothing that evidence would have to carry. So praise, plots and hearsay are withheld even when
+they happen to be true: an unsupported reason is not shown.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ CODES = {
     "platform": "names a platform that the event or item is not on",
     "number": "holds a number or date that the evidence does not give",
     "tone": "speaks of an event otherwise than it was",
+    "fact": "names a fact that the item and the titles it speaks of do not have in common",
     "claim": "says something that no known fact supports",
 }
 """Every code of `check`, and what it says of the reason."""
 
-_MARKUP = re.compile(r"[<>\[\]{}*`#|\\_~^=@$]|https?:|www\.|\b[hH]\d+\b|&\w+;")
+_MARKUP = re.compile(r"[<>\[\]{}*`#|\\_~^=@$]|https?:|www\.|\b[hH]\d+\b|\bf\d+\b|&\w+;")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]")
 _END = re.compile(r"[.!?。！？][”\"’'」』]?$")
 _CJK = re.compile("[\u3400-\u9fff]")
@@ -58,9 +60,14 @@ def check(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) 
 def _check_labels(draft: Draft, task: ReasonTask) -> str | None:
     lines = {line.label: line for line in task.summary.lines}
     own = own_label(draft.item, task.settings.per)
+    shared = {one.label: one for one in task.shared}
     of_person = False
     for label in draft.cites:
-        if label in lines:
+        if label in shared:
+            of_person = True
+            if shared[label].place != draft.item:
+                return "label_foreign"
+        elif label in lines:
             of_person = True
             platforms = {event.platform for event in lines[label].events} | {lines[label].platform}
             if platforms & set(task.settings.silent):

@@ -17,6 +17,8 @@ from rerank.grammar import (
     BOTH,
     CREATOR,
     DEEDS,
+    DISLIKED,
+    FACT_WORDS,
     ITEM,
     LIKED,
     NOT,
@@ -25,6 +27,7 @@ from rerank.grammar import (
     SEVERAL,
     TURN,
 )  # fmt: skip
+from rerank.lexicon import plain_words
 from rerank.mentions import Token, Vocabulary, vocabulary_of
 from rerank.support import Group, Support, Wrong, attributes, number
 
@@ -97,6 +100,8 @@ class _Reading:
                 self._platform(tokens, place, groups)
             elif token.kind in ("category", "creator"):
                 self._attribute(tokens, place, groups)
+            elif token.kind == "fact":
+                self._fact(tokens, place, group)
             elif token.kind == "wish":
                 if not group.asked:
                     raise Wrong("claim")
@@ -117,6 +122,7 @@ class _Reading:
             if group.joined and not group.titles and place:
                 group.titles = groups[place - 1].titles
             self.known.judge(group, named)
+        self._facts(tokens, groups)
         same_year(tokens, self.known, self.language)
         self._alike(tokens, [t for g in groups if not g.unlike for t in g.titles])
         self.titles_before = [t for group in groups for t in group.titles] or self.titles_before
@@ -297,6 +303,31 @@ class _Reading:
             and not self.known.had(name, token.kind, frozenset(), group)
         ):
             raise Wrong(code)
+
+    # --- extracted facts ---
+
+    def _fact(self, tokens: list[Token], place: int, group: Group) -> None:
+        """What stands right by a title is said of that one."""
+        (name,) = tokens[place].names
+        whose = owner(tokens, place, self.cited.keys(), self.language)
+        self.known.fact(name, [whose] if isinstance(whose, frozenset) else [])
+        if whose == "history":
+            group.facts.append(name)
+
+    def _facts(self, tokens: list[Token], groups: Sequence[Group]) -> None:
+        """A fact is said of the item and of every title that its sentence likens the item to; it must not be
+        one of a title that the item is set apart from, or that was disliked."""
+        named = [token for token in tokens if token.kind == "fact"]
+        words = FACT_WORDS[self.language] - plain_words(self.language)
+        if not named and any(token.text.lower() in words for token in tokens):
+            raise Wrong("claim")
+        likened = [t for g in groups if not g.unlike and DISLIKED not in g.deeds for t in g.titles]
+        apart = [t for g in groups if g.unlike or DISLIKED in g.deeds for t in g.titles]
+        for token in named:
+            (name,) = token.names
+            self.known.fact(name, likened)
+            if any(ids & self.known.shared[name] for ids in apart):
+                raise Wrong("fact")
 
     def _alike(self, tokens: list[Token], titles: list[frozenset[str]]) -> None:
         """A likeness must be one (Support.alike)."""

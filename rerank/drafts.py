@@ -7,15 +7,17 @@ made anew each time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from rerank.common import shared_lines
 from rerank.labels import candidate_labels, own_label
 from rerank.reasons import Draft, ReasonTask
 from rerank.types import ChatModel, Deadline
 from rerank.wording import candidate_line
 
 _OWN = "@"
-"""Stands for the item's own label, which depends on its place."""
+"""Stands for the item's own label, which depends on its place; '@1' for the first fact that it shares."""
 
 
 @runtime_checkable
@@ -35,8 +37,8 @@ async def remembered(task: ReasonTask, model: ChatModel, deadline: Deadline) -> 
     drafts = []
     for place, note in enumerate(found):
         if note is not None:
-            own = own_label(place, task.settings.per)
-            cites = tuple(own if label == _OWN else label for label in note["cites"])
+            now = {kept: label for label, kept in _kept_labels(task, place).items()}
+            cites = tuple(now.get(label, label) for label in note["cites"])
             drafts.append(Draft(place, note["text"], cites))
     return drafts
 
@@ -48,15 +50,27 @@ async def remember(
     if not isinstance(model, Noting):
         return
     for draft in drafts:
-        own = own_label(draft.item, task.settings.per)
-        cites = [_OWN if label == own else label for label in draft.cites]
-        if not set(cites) & set(candidate_labels(26)):
+        mine = _kept_labels(task, draft.item)
+        cites = [mine.get(label, label) for label in draft.cites]
+        others = {*candidate_labels(26), *(one.label for one in task.shared)}
+        if not set(cites) & others:
             value = {"text": draft.text, "cites": cites}
             await model.note(_key(task, draft.item), value, served, deadline)
+
+
+def _kept_labels(task: ReasonTask, place: int) -> dict[str, str]:
+    """The labels that depend on the item's place, and what stands for each."""
+    shared = [one.label for one in task.shared if one.place == place]
+    return {own_label(place, task.settings.per): _OWN} | {
+        label: f"{_OWN}{number}" for number, label in enumerate(shared, 1)
+    }
 
 
 def _key(task: ReasonTask, place: int) -> list[Any]:
     item = task.items[place]
     line = candidate_line(item, "", title_chars=task.title_chars, description_chars=task.description_chars)
     asked = [task.prompt.hash, task.summary.text, task.wish, task.platform, item.id, line]
-    return ["reason", *asked, task.settings.max_tokens]
+    mine = [one for one in task.shared if one.place == place]
+    numbered = [replace(one, label=f"{_OWN}{number}") for number, one in enumerate(mine, 1)]
+    shared = shared_lines(numbered, {place: _OWN}, task.prompt.language)
+    return ["reason", *asked, task.settings.max_tokens, *([shared] if shared else [])]

@@ -11,6 +11,7 @@ from rerank.provenance import ReasonsAccount
 from rerank.reasons import ReasonTask, Written, write_reasons
 from rerank.settle import Judge
 from rerank.stopwatch import Stopwatch
+from rerank.templates import Facts
 from rerank.types import ChatModel, Deadline, Reason
 
 
@@ -23,10 +24,12 @@ async def explain(
     floor: float,
     watch: Stopwatch,
     account: ReasonsAccount,
+    facts: Facts | None = None,
 ) -> AsyncGenerator[tuple[int, Reason]]:
     """Every place of `task.items` with its reason, as they get ready; without a model all are templates.
 
-    `account` is closed at the end. Closing the iterator cancels the calls under way.
+    `facts` gives the facts that count, by item id. `account` is closed at the end. Closing the iterator
+    cancels the calls under way.
     """
     places = tuple(range(len(task.items)))
     because = asyncio.ensure_future(asyncio.to_thread(ground.because, task.items))
@@ -40,7 +43,8 @@ async def explain(
                     break
                 with watch("explain"):
                     if judge is None:
-                        judge = Judge(task, await asyncio.shield(because), ground.history, floor=floor)
+                        carrying = await asyncio.shield(because)
+                        judge = Judge(task, carrying, ground.history, floor=floor, facts=facts)
                     settled = await asyncio.to_thread(judge.settle, written.places, written.drafts)
                 account.wrote(written)
                 for place, reason in settled:

@@ -130,6 +130,12 @@ BOTH_YEARS = {
 CREATOR = frozenset(["creator", "creators", "作者"])
 """Speaks of a creator without a name, who must then be common to both."""
 
+FACT_WORDS = {
+    "en": frozenset(_words("theme themes setting settings atmosphere tone")),
+    "zh": frozenset(_words("主题 氛围 风格 背景 题材 基调")),
+}
+"""Say what a fact is of; they may stand only in a sentence that names one."""
+
 TASTE = {
     "en": frozenset(
         _words("taste tastes interest interests liking love fondness preference preferences history")

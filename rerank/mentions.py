@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from recall.types import Item
-from rerank.grammar import ALIKE, ASKED, DEEDS, ITEM, NUMBERS, PREDICT, TURN
+from rerank.grammar import ALIKE, ASKED, DEEDS, FACT_WORDS, ITEM, NUMBERS, PREDICT, TURN
+from rerank.knowledge.told import forms, normal, value_of
+from rerank.knowledge.types import Fact
 from rerank.lexicon import plain_words
 from rerank.untrusted import clean
 from rerank.wording import WISH_CHARS
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from rerank.reasons import ReasonTask
 
 Kind = Literal[
-    "title", "creator", "platform", "category", "number", "date", "word", "mark", "wish", "unknown"
+    "title", "creator", "platform", "category", "fact", "number", "date", "word", "mark", "wish", "unknown"
 ]
 
 
@@ -65,7 +67,8 @@ def vocabulary_of(task: ReasonTask) -> Vocabulary:
     platforms |= {task.platform} if task.platform else set()
     extra = {part for word in task.prompt.words.values() for part in word.lower().split()}
     wish = plain(clean(task.wish or "", WISH_CHARS)).lower()
-    return Vocabulary([*task.known.values(), *task.items], platforms, task.language, extra, wish)
+    facts = [fact for one in task.shared for fact in (one.fact, *(other for _, other in one.lines))]
+    return Vocabulary([*task.known.values(), *task.items], platforms, task.language, extra, wish, facts)
 
 
 class Vocabulary:
@@ -78,6 +81,7 @@ class Vocabulary:
         language: str,
         extra: Iterable[str] = (),
         wish: str = "",
+        facts: Iterable[Fact] = (),
     ) -> None:
         self.language = language
         self.wishes = {part.strip() for part in [wish, *re.split(r"[,.;，。；、]", wish)]} - {""}
@@ -102,7 +106,22 @@ class Vocabulary:
                     self.names[form] = ("category", shown.lower())
         for name in platforms:
             self.names[plain(clean(name, 40)).lower()] = ("platform", name)
+        self._add_facts(facts)
         self._pattern = self._compile()
+
+    def _add_facts(self, facts: Iterable[Fact]) -> None:
+        """Values that hold a name of the known world are left out: what they cover would go unseen."""
+        values = {value_of(fact): fact for fact in facts}
+        if not values:
+            return
+        self.words = self.words.union(FACT_WORDS[self.language])
+        self.longest = max(map(len, self.words))
+        known = {form.lower() for form in (*self.titles, *self.names)}
+        for value in values:
+            parts = _parts(value.lower())
+            if not parts & known:
+                for form in forms(value):
+                    self.names.setdefault(form, ("fact", normal(value)))
 
     def _compile(self) -> re.Pattern[str]:
         exact = [form for form in self.titles if not self._common(form)]
@@ -172,6 +191,15 @@ class Vocabulary:
         if whole is None:
             return [Token("unknown", text)]
         return [Token("word", word) for word in whole[1]]
+
+
+def _parts(text: str) -> set[str]:
+    """Every run of its words, or of its characters where it is Chinese; the text itself is one."""
+    pieces = re.findall("[\u3400-\u9fff]|[^\\s\u3400-\u9fff]+", text)
+    joint = "" if re.search("[\u3400-\u9fff]", text) else " "
+    every = range(len(pieces))
+    runs = {joint.join(pieces[a : b + 1]) for a in every for b in every if a <= b}
+    return runs | {part for run in runs for part in run.split("-")}
 
 
 def _edge(form: str) -> str:

@@ -20,16 +20,20 @@ from prompts import Prompt, load
 from recall.errors import ConfigError, ModelError
 from recall.protocols import Library, Recall, Stock
 from rerank.blend import blend
+from rerank.common import Shared, shared_facts
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.explaining import explain
 from rerank.ground import Ground, fetch
+from rerank.knowledge.config import KnowledgeConfig
+from rerank.knowledge.types import Knowledge
+from rerank.knowledge.use import Use, UseCounts
 from rerank.llm.asker import Asker, bound
 from rerank.methods import METHODS, RankTask, check_needs
 from rerank.methods.keep_order import kept
 from rerank.provenance import ReasonsAccount, provenance_of
 from rerank.reasons import ReasonTask
 from rerank.stopwatch import Stopwatch
-from rerank.summary import EMPTY, Summary, summarise
+from rerank.summary import EMPTY, Summary, summarise, with_profile
 from rerank.types import (
     Cause,
     ChatModel,
@@ -78,12 +82,15 @@ class Pipeline:
         domains: Mapping[str, str] = MappingProxyType({}),
         journal: Journal | None = None,
         layers: Layers | None = None,
+        knowledge: Knowledge | None = None,
+        uses: KnowledgeConfig | None = None,
     ) -> None:
         """`stock` and `weights` are asked once for each request; `no_model` says why there is no model.
 
         `domains` says for each platform what it offers, in a word of prompts/domains.yaml. `journal` is for
         whoever serves the answers: a pipeline writes nothing into it. `layers` lie around the model already;
-        they are for other models over the same store.
+        they are for other models over the same store. `knowledge` holds facts and profiles, and `uses` says
+        where they count; without it there are none.
         """
         self.stock = stock
         self.model = model
@@ -94,6 +101,7 @@ class Pipeline:
         self.domains = domains
         self.journal = journal
         self.layers = layers
+        self.use = Use(knowledge, uses or KnowledgeConfig())
 
     def variant(
         self,
@@ -102,6 +110,8 @@ class Pipeline:
         reasons: ReasonsConfig | None = None,
         model: ChatModel | None = None,
         stock: Callable[[], Stock] | None = None,
+        knowledge: Knowledge | None = None,
+        uses: KnowledgeConfig | None = None,
     ) -> Pipeline:
         """Another way to rank: a scenario, an evaluation's arm. None keeps ours."""
         return Pipeline(
@@ -114,6 +124,8 @@ class Pipeline:
             domains=self.domains,
             journal=self.journal,
             layers=self.layers,
+            knowledge=knowledge or self.use.knowledge,
+            uses=uses or self.use.config,
         )
 
     @property
@@ -155,8 +167,9 @@ class Pipeline:
             ground = await asyncio.to_thread(lambda: fetch(self.stock(), request, self.rank.depth))
         yield Recalled(ground.recalled(request.k))
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
+        used = UseCounts()
         with watch("rank"):
-            summary, ranking = await self._rank(request, ground, depth, prompt, deadline)
+            summary, ranking = await self._rank(request, ground, depth, prompt, deadline, used)
         weighed = self._weight(request, ground, ranking, prompt)
         scores = ground.found.scores
         order = blend(scores, ranking, weighed[0], self.rank.cap)
@@ -164,17 +177,30 @@ class Pipeline:
         yield Ranked(ranked)
         account, found = ReasonsAccount(), dict[int, Reason]()
         if wording is not None:
-            task = self._reason_task(request, ground, ranked, summary or EMPTY, wording)
             skip = self._no_reasons(ranking, summary)
             model = None if skip else self.model
+            shared: tuple[Shared, ...] = ()
+            if model is not None and self.use.in_reasons:
+                with watch("explain"):
+                    shared = await asyncio.to_thread(self._shared, request, ranked, summary or EMPTY)
+                used.counts["shared_facts"] += len(shared)
+            task = self._reason_task(request, ground, ranked, summary or EMPTY, wording, shared)
             own = _part(deadline, 1.0)
             account.cause = skip
             explaining = explain(
-                task, ground, model, own, floor=self.rank.floor, watch=watch, account=account
+                task,
+                ground,
+                model,
+                own,
+                floor=self.rank.floor,
+                watch=watch,
+                account=account,
+                facts=self.use.facts if self.use.in_reasons else None,
             )
             async with aclosing(explaining) as reasons:
                 async for place, reason in reasons:
                     found[place] = reason
+                    used.counts["fact_reasons"] += any(one.source for one in reason.evidence)
                     yield Reasoned(place + 1, ranked[place].item.id, reason)
         else:
             account.cause = Cause.KEEP_ORDER
@@ -189,6 +215,7 @@ class Pipeline:
             model=self.model.name if self.model else None,
             prompt=prompt,
             milliseconds=watch.milliseconds(),
+            knowledge=used.told(),
         )
         items = tuple(replace(item, reason=found.get(place)) for place, item in enumerate(ranked))
         calls = (*ranking.calls, *account.calls)
@@ -221,7 +248,13 @@ class Pipeline:
         return load(name, language=request.language, domain=domain, words=self.rank.words)
 
     async def _rank(
-        self, request: Request, ground: Ground, depth: int, prompt: Prompt | None, deadline: Deadline
+        self,
+        request: Request,
+        ground: Ground,
+        depth: int,
+        prompt: Prompt | None,
+        deadline: Deadline,
+        used: UseCounts,
     ) -> tuple[Summary | None, Ranking]:
         """The history's summary, None where none was made, and the model's order of the first `depth`
         candidates."""
@@ -245,13 +278,20 @@ class Pipeline:
                 method = METHODS[self.rank.method]
                 check_needs(method, capabilities)
                 shown = tuple(ground.items[c.item] for c in ground.found.candidates[:depth])
+                told, profile = await self._with_profile(request, ground, summary, prompt, used)
+                facts = {}
+                if self.use.in_prompts:
+                    facts = await asyncio.to_thread(self.use.shown, [item.id for item in shown])
+                    used.facts(list(facts.values()))
                 task = RankTask(
-                    summary=summary,
+                    summary=told,
                     candidates=shown,
                     prompt=prompt,
                     platform=request.platform,
                     wish=request.wish,
                     settings=self.rank,
+                    facts=facts,
+                    profile=profile,
                 )
                 return summary, await method.rank(task, self.model, own)
         except TimeoutError:
@@ -262,12 +302,45 @@ class Pipeline:
             cause = Cause.UNSUPPORTED
         return summary, kept(depth, cause)
 
+    async def _with_profile(
+        self, request: Request, ground: Ground, summary: Summary, prompt: Prompt, used: UseCounts
+    ) -> tuple[Summary, str]:
+        """What the ranking model sees of the person, and the stored profile for prompts with a place for it."""
+        if not self.use.profiles or self.model is None:
+            return summary, ""
+        now, floor = _now(request), self.rank.floor
+        statements = await asyncio.to_thread(
+            lambda: self.use.statements(ground.history, now=now, as_of=request.as_of, floor=floor)
+        )
+        if not statements:
+            return summary, ""
+        told = await with_profile(
+            summary,
+            statements,
+            instead=self.use.config.profile == "instead",
+            budget_tokens=self.rank.summary_tokens,
+            count=self.model.count,
+            language=request.language,
+        )
+        text = " ".join(one.text for one in statements) if "profile" in prompt.placeholders else ""
+        shown = len(statements) if text else sum(line.label[0] == "p" for line in told.lines)
+        used.statements(shown if text or "history" in prompt.placeholders else 0)
+        return told, text
+
+    def _shared(self, request: Request, ranked: Items, summary: Summary) -> tuple[Shared, ...]:
+        """What the returned items have in common with the history's lines. May read the store."""
+        items = [one.item for one in ranked]
+        known = [line.event.item for line in summary.lines if line.event]
+        facts = self.use.facts(list(dict.fromkeys([*(item.id for item in items), *known])))
+        silent = self.reasons.silent
+        return shared_facts(items, summary, facts, language=request.language, silent=silent)
+
     async def _summary(self, request: Request, ground: Ground, model: ChatModel) -> Summary:
         return await summarise(
             ground.history,
             ground.items,
             platform=request.platform,
-            now=int(time.time()) if request.as_of is None else request.as_of,
+            now=_now(request),
             budget_tokens=self.rank.summary_tokens,
             count=model.count,
             floor=self.rank.floor,
@@ -297,6 +370,7 @@ class Pipeline:
         ranked: tuple[RankedItem, ...],
         summary: Summary,
         prompt: Prompt,
+        shared: tuple[Shared, ...],
     ) -> ReasonTask:
         return ReasonTask(
             summary=summary,
@@ -309,6 +383,7 @@ class Pipeline:
             settings=self.reasons,
             title_chars=self.rank.title_chars,
             description_chars=self.rank.description_chars,
+            shared=shared,
         )
 
     def _no_reasons(self, ranking: Ranking, summary: Summary | None) -> Cause | None:
@@ -318,6 +393,10 @@ class Pipeline:
         if not self.reasons.enabled:
             return Cause.KEEP_ORDER
         return ranking.cause if summary is None or ranking.cause in _HOPELESS else None
+
+
+def _now(request: Request) -> int:
+    return int(time.time()) if request.as_of is None else request.as_of
 
 
 def _part(deadline: Deadline, share: float) -> Deadline:

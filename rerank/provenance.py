@@ -49,6 +49,7 @@ def provenance_of(
     model: str | None,
     prompt: Prompt | None,
     milliseconds: Mapping[str, float],
+    knowledge: Mapping[str, int],
 ) -> Provenance:
     """`sent` candidates were to be ranked, `returned` ones to be explained; `model` as configured."""
     every = (*ranking.calls, *reasons.calls)
@@ -74,6 +75,7 @@ def provenance_of(
         removed=dict(ground.found.removed),
         reasons=dict(reasons.counts),
         weight_segment=weighed[2],
+        knowledge=knowledge,
     )
 
 

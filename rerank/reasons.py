@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from prompts import Prompt
 from recall.types import Item
+from rerank.common import Shared, shared_lines
 from rerank.config import ReasonsConfig
 from rerank.labels import REASONS_SCHEMA, own_label
 from rerank.methods.asking import ask
@@ -35,7 +36,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ReasonTask:
-    """`items` are the returned ones, in order; `known` holds the items of the history's events."""
+    """`items` are the returned ones, in order; `known` holds the items of the history's events; `shared` what
+    both have in common."""
 
     summary: Summary
     items: tuple[Item, ...]
@@ -47,6 +49,7 @@ class ReasonTask:
     settings: ReasonsConfig = field(default_factory=ReasonsConfig)
     title_chars: int = 120
     description_chars: int = 0
+    shared: tuple[Shared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ async def _write(task: ReasonTask, group: tuple[int, ...], model: ChatModel, dea
         wish=task.wish,
         title_chars=task.title_chars,
         description_chars=task.description_chars,
+        common=shared_lines(task.shared, dict(zip(group, labels, strict=True)), task.prompt.language),
     )
     reply, call = await ask(
         model,

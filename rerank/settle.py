@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from recall.types import Because, History
+from rerank.common import SHOWN_LINES, fact_evidence
 from rerank.labels import candidate_labels
 from rerank.mentions import Vocabulary, vocabulary_of
 from rerank.reasons import Draft, ReasonTask
-from rerank.templates import event_evidence, template_reason
+from rerank.templates import Facts, event_evidence, template_reason
 from rerank.types import Evidence, Reason
 from rerank.untrusted import clean
 from rerank.wording import WISH_LABEL
@@ -18,12 +19,14 @@ from rerank.wording import WISH_LABEL
 
 @dataclass(frozen=True)
 class Judge:
-    """Settles the reasons of one answer. `because` goes with `task.items`; CPU work, call it in a thread."""
+    """Settles the reasons of one answer. `because` goes with `task.items`; `facts` gives items' facts that
+    count, by id. CPU work, and perhaps a look into the store: call it in a thread."""
 
     task: ReasonTask
     because: Sequence[Because]
     history: History
     floor: float = 0.0
+    facts: Facts | None = None
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -39,7 +42,7 @@ class Judge:
 
         code = check(draft, self.task, self.vocabulary) if draft else None
         if draft and code is None:
-            return Reason(draft.text, evidence_of(draft, self.task), "llm", True)
+            return Reason(draft.text, evidence_of(draft, self.task, self.vocabulary), "llm", True)
         reason = template_reason(
             self.because[place],
             self.task.items[place],
@@ -49,16 +52,28 @@ class Judge:
             platform=self.task.platform,
             floor=self.floor,
             silent=self.task.settings.silent,
+            facts=self.facts,
         )
         return Reason(reason.text, reason.evidence, "template", True, withheld=code)
 
 
-def evidence_of(draft: Draft, task: ReasonTask) -> tuple[Evidence, ...]:
-    """What the draft cites, for a person; labels that do not exist are left out."""
+def evidence_of(draft: Draft, task: ReasonTask, vocabulary: Vocabulary | None = None) -> tuple[Evidence, ...]:
+    """What the draft cites, for a person; labels that do not exist are left out. A fact in common is told as
+    the item carries it and as what is cited does; so is one that is named without its label."""
     lines = {line.label: line for line in task.summary.lines}
+    shared = {one.label: one for one in task.shared if one.place == draft.item}
     item = task.items[draft.item]
-    found = []
+    cited = list(draft.cites)
     for label in draft.cites:
+        if label in shared:
+            cited += [line for line, _ in shared[label].lines[:SHOWN_LINES]]
+    if shared and vocabulary is not None:
+        named = {
+            name for token in vocabulary.tokens(draft.text) if token.kind == "fact" for name in token.names
+        }
+        cited += [one.label for one in shared.values() if one.key in named]
+    found: list[Evidence] = []
+    for label in dict.fromkeys(cited):
         if label == WISH_LABEL and task.wish:
             found.append(Evidence("wish", label, clean(task.wish, 300)))
         elif line := lines.get(label):
@@ -66,6 +81,9 @@ def evidence_of(draft: Draft, task: ReasonTask) -> tuple[Evidence, ...]:
                 found.append(event_evidence(line.event, task.known, label))
             else:
                 found.append(Evidence("fact", label, line.text, platform=line.platform))
+        elif one := shared.get(label):
+            found.append(fact_evidence(one.fact, label))
+            found += [fact_evidence(fact, label) for line, fact in one.lines if line in cited]
         elif label in candidate_labels(26):
             facts = ", ".join([*item.categories, *item.creators, *([str(item.year)] if item.year else [])])
             found.append(Evidence("fact", label, clean(facts or item.title, 300), item=item.id))

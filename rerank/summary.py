@@ -2,7 +2,8 @@
 
 Sections, per platform and then over all: what there is, favourite categories and creators by weight, the
 strongest likes, dislikes, the most recent events. Trimmed by one rule: event lines go first, the least worth
-keeping first (weak before strong, old before new), then favourites, then the platforms' counts.
+keeping first (weak before strong, old before new), then favourites, then the platforms' counts. Statements of
+a stored profile (p1, p2 …) stand before all that, and go last.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from recall.types import DISLIKE, LIKE, Event, History, Item
+from rerank.knowledge.told import statement_line
+from rerank.knowledge.types import Statement
 from rerank.types import Message
 from rerank.untrusted import clean, quoted
 from rerank.verbs import Language, deed
@@ -43,7 +46,7 @@ class Line:
         return self.events[0] if self.keep >= _EVENT_LINES else None
 
 
-_COUNTS, _FAVOURITES, _EVENT_LINES = 0.0, 1.0, 2.0
+_PROFILE, _COUNTS, _FAVOURITES, _EVENT_LINES = -1.0, 0.0, 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,30 @@ async def summarise(
     labelled = tuple(replace(line, label=f"h{number}") for number, line in enumerate(lines, 1))
     full = Summary(labelled, _text(labelled), 0, 0, _example(events, items, language, title_chars))
     return await _fit(full, budget_tokens, count)
+
+
+async def with_profile(
+    summary: Summary,
+    statements: Sequence[Statement],
+    *,
+    instead: bool,
+    budget_tokens: int,
+    count: Count | None = None,
+    language: Language = "en",
+) -> Summary:
+    """The summary with the statements before its lines, or with `instead` of them, within the budget.
+
+    Without a statement the summary as it is. A label of the history means the same line as before.
+    """
+    if not statements:
+        return summary
+    told = tuple(
+        Line(f"p{number}", statement_line(one, language), (), _PROFILE + number / 1000)
+        for number, one in enumerate(statements, 1)
+    )
+    lines = told if instead else (*told, *summary.lines)
+    example = "" if instead else summary.example
+    return await _fit(Summary(lines, _text(lines), 0, summary.dropped, example), budget_tokens, count)
 
 
 async def _fit(full: Summary, budget: int, count: Count | None) -> Summary:

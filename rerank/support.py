@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from recall.types import Event, Item
+from rerank.common import SHOWN_LINES
 from rerank.grammar import NAMED, Deed
 from rerank.mentions import plain
 from rerank.untrusted import clean
@@ -38,6 +40,8 @@ class Group:
     predicts: bool = False
     asked: bool = False
     unlike: bool = False
+    facts: list[str] = field(default_factory=list)
+    """Of what the verb without a title is said: 'you finished a slow-burn mystery'."""
     joined: bool = False
     """Follows another verb by 'and', so without titles of its own it speaks of that one's."""
 
@@ -49,7 +53,13 @@ class Support:
     def __init__(self, draft: Draft, task: ReasonTask) -> None:
         self.task = task
         self.item = task.items[draft.item]
-        self.lines = [line for line in task.summary.lines if line.label in draft.cites]
+        self.shared = {one.key: one.items for one in task.shared if one.place == draft.item}
+        """Facts of the item, by `normal` value, with the items of the history that carry them too."""
+        cited = {*draft.cites}
+        for one in task.shared:
+            if one.label in cited:
+                cited |= {label for label, _ in one.lines[:SHOWN_LINES]}
+        self.lines = [line for line in task.summary.lines if line.label in cited]
         self.cited: dict[str, list[Event]] = {}
         for line in self.lines:
             if line.event:
@@ -73,7 +83,7 @@ class Support:
         return not ids and f'"{name.lower()}"' in self.sums
 
     def alike(self, titles: list[frozenset[str]], *, by_creator: bool = False) -> None:
-        """A category or creator must be common to the item and each title; without titles, to one cited."""
+        """A category, creator or fact must be common to the item and each title; without, to one cited."""
         kinds = ("creator",) if by_creator else ("category", "creator")
 
         def facts(item: Item) -> set[str]:
@@ -81,13 +91,25 @@ class Support:
 
         own = facts(self.item)
 
+        carrying = frozenset[str]() if by_creator else frozenset[str]().union(*self.shared.values())
+
         def common(ids: frozenset[str]) -> bool:
-            return any(own & facts(self.task.known[i]) for i in ids if i in self.task.known)
+            return bool(ids & carrying) or any(
+                own & facts(self.task.known[i]) for i in ids if i in self.task.known
+            )
 
         if titles and not all(common(ids) for ids in titles):
             raise Wrong("claim")
         if not titles and not common(frozenset(self.cited)) and not any(f'"{n}"' in self.sums for n in own):
             raise Wrong("claim")
+
+    def fact(self, name: str, titles: Sequence[frozenset[str]]) -> None:
+        """A fact must be one of the item, and common to it and each of these titles; without titles, to one
+        that is cited."""
+        carrying = self.shared.get(name, frozenset())
+        spoken = titles or [frozenset(self.cited)]
+        if not all(ids & carrying for ids in spoken):
+            raise Wrong("fact")
 
     def judge(self, group: Group, titles: int) -> None:
         """Raises Wrong unless the group holds. `titles`: how many cited titles its sentence names."""
@@ -104,6 +126,11 @@ class Support:
                 raise Wrong("tone")
             if not all(any(event.platform == name for event in fitting) for name in group.platforms):
                 raise Wrong("platform")
+            for name in group.facts:
+                carrying = self.shared.get(name, frozenset())
+                mine = [event for event in fitting if event.item in carrying]
+                if not any(not group.platforms or event.platform in group.platforms for event in mine):
+                    raise Wrong("fact")
             self._free_numbers(group)
             return
         for name in group.platforms:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from recall.types import DISLIKE, Because, Event, History, Item
+from rerank.knowledge.told import in_common, kind_word, value_of
+from rerank.knowledge.types import Fact
 from rerank.types import Evidence, Reason
 from rerank.untrusted import clean
 from rerank.verbs import Language, verb
@@ -17,6 +19,10 @@ _EN = {
     "item-to-item": "Close to what you had before: you {did}.",
     "transitions": "It often comes next for people with a history like this: you {did}.",
     "content": "It resembles what you had before: you {did}.",
+    "text-factors": "It resembles what you had before: you {did}.",
+    "fact": "It shares the {fact} of “{title}”, which you {verb} on {platform}.",
+    "fact-entity": "It features {fact}, as does “{title}”, which you {verb} on {platform}.",
+    "fact-use": "It is good for {fact}, as is “{title}”, which you {verb} on {platform}.",
     "popular": "It is popular{there}: {n} people had it.",
     "popular-uncounted": "It is popular{there}.",
     "recent-on-platform": "It is new{there}.",
@@ -27,12 +33,23 @@ _ZH = {
     "item-to-item": "与你接触过的内容相近：你{did}。",
     "transitions": "有类似记录的人接下来常会选择它：你{did}。",
     "content": "与你接触过的内容相似：你{did}。",
+    "text-factors": "与你接触过的内容相似：你{did}。",
+    "fact": "它与你在 {platform} {verb}的《{title}》有共同的{fact}。",
     "popular": "它{there}很受欢迎：有 {n} 人接触过。",
     "popular-uncounted": "它{there}很受欢迎。",
     "recent-on-platform": "它是最近{there}新上架的。",
     "nothing": "它与你的整体记录相符。",
 }
 _POPULAR = ("popular", "recent-on-platform")
+
+BY_CONTENT = ("content", "text-factors")
+"""Sources that bring an item for what it is: a fact in common says more than the events do."""
+
+Facts = Callable[[Sequence[str]], Mapping[str, Sequence[Fact]]]
+"""Facts that count, by item id."""
+
+_ALONE = frozenset({"theme", "entity", "use"})
+"""Kinds whose values need no word of their kind: the revenge of; but the dark mood of."""
 
 
 def template_reason(
@@ -45,8 +62,12 @@ def template_reason(
     platform: str | None = None,
     floor: float = 0.0,
     silent: Sequence[str] = (),
+    facts: Facts | None = None,
 ) -> Reason:
     """The reason of `because.source`, citing at most two of its events, strongest first.
+
+    For a source of BY_CONTENT it names the surest fact that the item has in common with the strongest event's
+    item, if `facts` knows one.
 
     Named are only likes and neutral events of this history whose item is in `items`, whose confidence is
     `floor` or more and whose platform is not `silent`; where none is left, and the source is no popularity,
@@ -65,9 +86,44 @@ def template_reason(
     events = list(shown.values())[:SHOWN]
     if not events:
         return Reason(words["nothing"], (), "template", True)
+    if facts is not None and because.source in BY_CONTENT:
+        told = _in_common(item, events[0], items, facts, language)
+        if told is not None:
+            return told
     did = ("，又" if language == "zh" else " and ").join(_did(event, items, language) for event in events)
     text = words.get(because.source, words["events"]).format_map({"did": did})
     return Reason(text, tuple(event_evidence(event, items) for event in events), "template", True)
+
+
+def _in_common(
+    item: Item, event: Event, items: Mapping[str, Item], facts: Facts, language: Language
+) -> Reason | None:
+    from rerank.common import fact_evidence
+
+    other = items[event.item]
+    known = facts([item.id, other.id])
+    common = in_common(known.get(item.id, ()), known.get(other.id, ()), language)
+    if not common:
+        return None
+    best, value = common[0], value_of(common[0].mine)
+    word = kind_word(best.mine.kind, language)
+    if language == "zh":
+        fact = f"{word}“{value}”"
+    elif best.mine.kind in _ALONE or value.lower().endswith(word):
+        fact = value
+    else:
+        fact = f"{value} {word}"
+    words = _ZH if language == "zh" else _EN
+    text = words.get(f"fact-{best.mine.kind}", words["fact"]).format_map(
+        {
+            "fact": fact,
+            "title": clean(other.title, TITLE_CHARS),
+            "verb": verb(event, language),
+            "platform": clean(event.platform, 40),
+        }
+    )
+    evidence = (event_evidence(event, items), fact_evidence(best.mine), fact_evidence(best.other))
+    return Reason(text, evidence, "template", True)
 
 
 def event_evidence(event: Event, items: Mapping[str, Item], label: str = "") -> Evidence:

@@ -207,7 +207,7 @@ class Evidence:
 
     kind: Literal["event", "fact", "wish"]
     label: str
-    """As shown to the model (h1, h2 …)."""
+    """As shown to the model (h1, h2 …; f1 of a fact in common)."""
     text: str
     """For a person: a title, a fact."""
     event: str | None = None
@@ -217,6 +217,8 @@ class Evidence:
     type: str | None = None
     value: float | None = None
     polarity: int | None = None
+    source: str | None = None
+    """Of an extracted fact: the item's field that states it, or 'model': no text of the item does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +295,9 @@ class Provenance:
     reasons: Mapping[str, int]
     """Counts: written, checked, withheld (by code as 'withheld:CODE'), template."""
     weight_segment: str | None = None
+    knowledge: Mapping[str, int] = field(default_factory=dict)
+    """Counts of what was used: facts and statements shown to the ranking model, shared_facts shown to the one
+    that writes reasons, fact_reasons that rest on a fact, open_world among the facts. Empty: none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from prompts import Prompt
 from recall.types import Item
+from rerank.knowledge.told import described
+from rerank.knowledge.types import Fact
 from rerank.summary import Summary, categories, title
 from rerank.types import Message
 from rerank.untrusted import clean, quoted
@@ -25,8 +28,12 @@ def candidate_line(
     language: Language = "en",
     title_chars: int = 120,
     description_chars: int = 0,
+    facts: Sequence[Fact] = (),
 ) -> str:
-    """A: "Title" (1999), Action, Sci-Fi, by "Name" – "what it is about". Without a label, no 'A: '."""
+    """A: "Title" (1999), Action, Sci-Fi, by "Name" – "what it is about" – mood "dark"; theme "revenge".
+
+    Without a label, no 'A: '. Every value is cleaned and in quotes.
+    """
     line = (f"{label}: " if label else "") + title(item, title_chars) + categories(item)
     if item.creators:
         line += (", 作者 " if language == "zh" else ", by ") + ", ".join(
@@ -34,6 +41,8 @@ def candidate_line(
         )
     if description_chars and item.description:
         line += " – " + quoted(item.description, description_chars)
+    if facts:
+        line += " – " + described(facts, language)
     return line
 
 
@@ -48,8 +57,11 @@ def messages(
     profile: str = "",
     title_chars: int = 120,
     description_chars: int = 0,
+    facts: Mapping[str, Sequence[Fact]] = MappingProxyType({}),
+    common: str = "",
 ) -> list[Message]:
-    """The prompt's messages for these items; `labels` may be longer than they are."""
+    """The prompt's messages for these items; `labels` may be longer than they are. `facts` are shown with
+    the items that they belong to, `common` is what items and history have in common, a line each."""
     lines = [
         candidate_line(
             item,
@@ -57,6 +69,7 @@ def messages(
             language=prompt.language,
             title_chars=title_chars,
             description_chars=description_chars,
+            facts=facts.get(item.id, ()),
         )
         for item, label in zip(items, labels, strict=False)
     ]
@@ -70,5 +83,6 @@ def messages(
         platform=clean(platform or "", 40),
         example=summary.example,
         profile=profile,
+        facts=common,
     )
     return [Message(role, text) for role, text in filled]

@@ -23,7 +23,7 @@ def test_every_prompt_comes_in_english_and_chinese() -> None:
     assert {name.removesuffix(".en") for name in names() if name.endswith(".en")} == {
         name.removesuffix(".zh") for name in names() if name.endswith(".zh")
     }
-    assert len(names()) == 26
+    assert len(names()) == 32
 
 
 @pytest.mark.parametrize("name", names())

@@ -71,7 +71,13 @@ def _extract_items(prompt: Prompt) -> list[Message]:
     return list(messages_of(rendered))
 
 
-_ALONE = {"same-work": _same_work, "extract-items": _extract_items}
+def _extract_people(prompt: Prompt) -> list[Message]:
+    worded = load(prompt.id, domain="films")
+    history = 'h1: 1997-05-19 on cinema liked (rated 5): "Alien" (1979), Horror, Sci-Fi'
+    return list(messages_of(worded.render(history=history)))
+
+
+_ALONE = {"same-work": _same_work, "extract-items": _extract_items, "extract-people": _extract_people}
 """How the others are filled."""
 
 
@@ -84,8 +90,17 @@ async def _from_history(name: str) -> list[Message]:
     shown = [ITEMS["i6"], ITEMS["i4"], ITEMS["i5"]]
     labels = ("",) if prompt.method == "pointwise" else ("A", "B", "C")
     profile = "Likes science fiction." if "profile" in prompt.placeholders else ""
+    common = 'f1: A and h4 share: mood "dark"' if "facts" in prompt.placeholders else ""
     return messages(
-        prompt, summary, shown, labels, platform="stream", wish=WISH, profile=profile, description_chars=60
+        prompt,
+        summary,
+        shown,
+        labels,
+        platform="stream",
+        wish=WISH,
+        profile=profile,
+        description_chars=60,
+        common=common,
     )
 
 
@@ -113,3 +128,14 @@ async def test_a_prompt_with_nothing_known_and_nothing_wished_has_no_empty_place
         assert not any(
             line.rstrip().endswith((" on .", " is now on")) for line in message.content.splitlines()
         )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("per", ["list", "item"])
+def test_without_facts_the_third_wording_of_reasons_is_the_second(per: str, language: str) -> None:
+    values = {"history": "h1: x", "candidates": "A: y", "candidate": "A: y", "wish": WISH, "platform": "shop"}
+    said = [
+        load(f"reasons-{per}.v{version}", language=language).render(**values, count="1", facts="")
+        for version in (2, 3)
+    ]
+    assert said[0] == said[1]

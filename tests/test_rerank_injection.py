@@ -171,7 +171,18 @@ async def test_titles_add_no_message_no_label_and_no_template_token(stock: Stock
         assert cited == [f"h{number}" for number in range(1, len(cited) + 1)]
 
 
-_SLOTS = ("history", "platform", "wish", "example", "profile", "candidates", "candidate", "labels", "count")
+_SLOTS = (
+    "history",
+    "platform",
+    "wish",
+    "example",
+    "profile",
+    "candidates",
+    "candidate",
+    "labels",
+    "count",
+    "facts",
+)
 
 
 def _prompt_of(asked: Asked, method: str) -> str:

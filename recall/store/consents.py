@@ -95,6 +95,10 @@ class StoredConsent:
         """Platforms whose events of this person may serve `asking`; None: all. StoreError when unreadable."""
         return self._now().serves(person, asking)
 
+    def groups(self, person: str, platforms: Sequence[str]) -> list[frozenset[str]]:
+        """As Consent.groups, by what is stated now."""
+        return self._now().groups(person, platforms)
+
     def _now(self) -> Consent:
         with self._lock:
             if time.monotonic() - self._looked >= self.LOOK_SECONDS:

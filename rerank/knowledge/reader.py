@@ -31,7 +31,7 @@ class StoredKnowledge:
     that run no event loop.
 
     On SQLite a look costs microseconds and no query unless knowledge was written; what is asked for the
-    second time comes from memory. An erased person has no profile from the moment the erasure is written,
+    second time comes from memory, and where nothing was ever extracted nothing is read. An erased person has no profile from the moment the erasure is written,
     whichever process did it. StoreError when the store can't be read.
     """
 
@@ -47,6 +47,8 @@ class StoredKnowledge:
     def facts(self, items: Sequence[str]) -> dict[str, tuple[Fact, ...]]:
         """Facts by item, surest first; items without any are left out. Ids are read through the aliases."""
         kept, _ = self._fresh()
+        if self._mark == 0:
+            return {}
         known = {item: facts for item in items if (facts := kept.get(item)) is not None}
         missing = [item for item in dict.fromkeys(items) if item not in known]
         if missing:
@@ -59,6 +61,8 @@ class StoredKnowledge:
     def profile(self, person: str) -> Profile | None:
         """None where none was extracted, or the person was erased since."""
         _, kept = self._fresh()
+        if self._mark == 0:
+            return None
         if person in kept:
             found = kept.get(person)
         else:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rerank.grammar import ASKED, DEEDS, ITEM, NOT, NUMBERS, PREDICT, SEVERAL, TURN
 from rerank.knowledge.types import Fact, Statement
@@ -84,9 +85,11 @@ def value_of(fact: Fact) -> str:
 def nameable(fact: Fact, language: Language) -> bool:
     """Whether a sentence in this language may name the value: one to four plain words, none of which says
     something about events, persons or numbers, and not all of which claim nothing anyway."""
-    value = value_of(fact)
-    if fact.kind == "line":
-        return False
+    return fact.kind != "line" and _plain(value_of(fact), language)
+
+
+@lru_cache(maxsize=100_000)
+def _plain(value: str, language: Language) -> bool:
     if language == "zh" and _WIDE.fullmatch(value):
         said = _SAYING["zh"]
         known = plain_words("zh")
@@ -101,6 +104,7 @@ def _spans(length: int) -> Iterable[tuple[int, int]]:
     return ((a, b) for a in range(length) for b in range(a + 1, length + 1))
 
 
+@lru_cache(maxsize=100_000)
 def normal(value: str) -> str:
     """One spelling of near-equal values: case, accents, hyphens, a leading article and English plurals do
     not count, so 'Slow-Burn Mysteries' equals 'a slow burn mystery'."""
@@ -114,6 +118,8 @@ def normal(value: str) -> str:
 
 
 def _singular(word: str) -> str:
+    if not word.isalpha():  # 1980s
+        return word
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
@@ -131,7 +137,8 @@ def forms(value: str) -> set[str]:
     if last.isascii() and last.isalpha():
         plural = last[:-1] + "ies" if re.search("[^aeiou]y$", last) else last + "s"
         found.add(f"{head} {plural}".strip())
-        found |= {lower + "s", lower.replace("-", " ") + "s"}
+        if "-" in lower:
+            found.add(lower[: len(lower) - len(last)] + plural if lower.endswith(last) else lower)
     return {form for form in found if form}
 
 

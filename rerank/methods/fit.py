@@ -32,7 +32,7 @@ async def fit(
     if context is None:
         return task, window, repairs
     while True:
-        longest = sorted(range(len(task.candidates)), key=lambda p: -len(task.candidates[p].title))[:window]
+        longest = sorted(range(len(task.candidates)), key=lambda place: -_length(task, place))[:window]
         spent = await model.count(build(task, longest)) + answer(window)
         if spent <= context:
             return task, window, repairs
@@ -49,3 +49,9 @@ async def fit(
                 "lower [rank] title_chars or use a model with a longer context",
                 Cause.CONTEXT,
             )
+
+
+def _length(task: RankTask, place: int) -> int:
+    """Of what is shown of a candidate, about."""
+    item = task.candidates[place]
+    return len(item.title) + sum(len(fact.value) for fact in task.facts.get(item.id, ()))

@@ -2,7 +2,8 @@
 
 Sliding windows are those of RankGPT (Sun et al. 2023): each carries its best forward into the next, so those
 of one pass follow one another. Shuffled starting orders run at the same time and are aggregated by mean
-rank. A prompt with a `profile` slot gets a taste profile, written in one call before.
+rank. A prompt with a `profile` slot gets the person's stored profile, or one that is written in one call
+before.
 """
 
 from __future__ import annotations
@@ -104,8 +105,13 @@ class _Passes:
 
 
 async def _profile(task: RankTask, model: ChatModel, deadline: Deadline, account: Account) -> str:
-    """The written taste profile, cleaned, where the prompt has a place for it and there is a history."""
-    if "profile" not in task.prompt.placeholders or not task.summary.lines:
+    """The taste profile, cleaned, where the prompt has a place for it: the stored one, else one that is
+    written now, if there is a history."""
+    if "profile" not in task.prompt.placeholders:
+        return ""
+    if task.profile:
+        return clean(task.profile, PROFILE_CHARS)
+    if not task.summary.lines:
         return ""
     prompt = load("profile", language=task.prompt.language).bound(**task.prompt.words)
     asked = messages(prompt, task.summary, (), (), platform=task.platform, wish=task.wish)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from prompts import Prompt
 from recall.types import Item
 from rerank.config import RankConfig
+from rerank.knowledge.types import Fact
 from rerank.summary import Summary
 from rerank.types import ChatModel, Deadline, Message, Ranking
 from rerank.wording import messages
@@ -16,7 +17,8 @@ from rerank.wording import messages
 
 @dataclass(frozen=True, slots=True)
 class RankTask:
-    """One list to order. `candidates` are in recall order and only those that the model shall see."""
+    """One list to order. `candidates` are in recall order and only those that the model shall see; `facts`,
+    by item, are shown with them. `profile`: the person's stored one as text, '' for none."""
 
     summary: Summary
     candidates: tuple[Item, ...]
@@ -24,6 +26,8 @@ class RankTask:
     platform: str | None = None
     wish: str | None = None
     settings: RankConfig = field(default_factory=RankConfig)
+    facts: Mapping[str, Sequence[Fact]] = field(default_factory=dict)
+    profile: str = ""
 
     def ask(self, places: Sequence[int], labels: Sequence[str], *, profile: str = "") -> list[Message]:
         """The messages about the candidates at these places."""
@@ -37,6 +41,7 @@ class RankTask:
             profile=profile,
             title_chars=self.settings.title_chars,
             description_chars=self.settings.description_chars,
+            facts=self.facts,
         )
 
 
