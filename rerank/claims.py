@@ -326,8 +326,12 @@ class _Reading:
         for token in named:
             (name,) = token.names
             self.known.fact(name, likened)
-            if any(ids & self.known.shared[name] for ids in apart):
+            carrying = self.known.shared[name]
+            if any(ids & carrying for ids in apart):
                 raise Wrong("fact")
+            several = any(token.text.lower() in SEVERAL for token in tokens)
+            if several and len(carrying & self.cited.keys()) < 3:
+                raise Wrong("number")
 
     def _alike(self, tokens: list[Token], titles: list[frozenset[str]]) -> None:
         """A likeness must be one (Support.alike)."""

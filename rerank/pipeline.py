@@ -305,7 +305,7 @@ class Pipeline:
     async def _with_profile(
         self, request: Request, ground: Ground, summary: Summary, prompt: Prompt, used: UseCounts
     ) -> tuple[Summary, str]:
-        """What the ranking model sees of the person, and the stored profile for prompts with a place for it."""
+        """What the ranking model sees of the person, and the profile for prompts with a place for it."""
         if not self.use.profiles or self.model is None:
             return summary, ""
         now, floor = _now(request), self.rank.floor

@@ -131,6 +131,9 @@ class Support:
                 mine = [event for event in fitting if event.item in carrying]
                 if not any(not group.platforms or event.platform in group.platforms for event in mine):
                     raise Wrong("fact")
+                said = [n for n in group.numbers if n in _count(len(self.cited))]
+                if any(n != len({event.item for event in mine}) for n in said):
+                    raise Wrong("number")
             self._free_numbers(group)
             return
         for name in group.platforms:

@@ -31,8 +31,9 @@ class StoredKnowledge:
     that run no event loop.
 
     On SQLite a look costs microseconds and no query unless knowledge was written; what is asked for the
-    second time comes from memory, and where nothing was ever extracted nothing is read. An erased person has no profile from the moment the erasure is written,
-    whichever process did it. StoreError when the store can't be read.
+    second time comes from memory, and where nothing was ever extracted nothing is read. An erased person has
+    no profile from the moment the erasure is written, whichever process did it. StoreError when the
+    store can't be read.
     """
 
     def __init__(self, store: Store) -> None:
