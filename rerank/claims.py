@@ -311,7 +311,7 @@ class _Reading:
         (name,) = tokens[place].names
         whose = owner(tokens, place, self.cited.keys(), self.language)
         self.known.fact(name, [whose] if isinstance(whose, frozenset) else [])
-        if whose == "history":
+        if whose == "history" or (group.deeds and not group.titles and not group.about_item):
             group.facts.append(name)
 
     def _facts(self, tokens: list[Token], groups: Sequence[Group]) -> None:
