@@ -1,7 +1,6 @@
 """Any OpenAI-compatible endpoint (vLLM's server, llama.cpp, Ollama, OpenAI itself) as a ChatModel.
 
-The client is the openai package's over our own httpx client: no retries and no timeouts of its own. One
-retry loop here stays inside the deadline, which holds whatever the server does.
+The wire is rerank/llm/connection.py's: one retry loop that stays inside the deadline.
 """
 
 from __future__ import annotations
@@ -9,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import httpx
 import openai
@@ -18,15 +17,11 @@ import openai
 from recall.errors import ModelError
 from rerank.labels import whole_orders
 from rerank.llm.config import EndpointConfig
+from rerank.llm.connection import Connection
 from rerank.llm.estimate import estimate_tokens
-from rerank.llm.faults import adaptation, may_retry, pause, translate
+from rerank.llm.faults import adaptation
 from rerank.llm.replies import TOP, count_alternatives, only_among, read_completion, read_first_token
 from rerank.types import Capabilities, Cause, Deadline, LabelScores, Message, Reply, Sampling
-
-T = TypeVar("T")
-
-CONNECT_SECONDS = 5.0
-"""A TCP connection that takes longer has failed, and is tried again."""
 
 
 class OpenAIModel:
@@ -37,8 +32,8 @@ class OpenAIModel:
     def __init__(self, config: EndpointConfig) -> None:
         self.config = config
         self.name = config.model or "(the endpoint's first)"
-        self.address = config.base_url or "https://api.openai.com/v1"
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection = Connection(config)
+        self.address = self._connection.address
         self._dropped: frozenset[str] = frozenset()
         self._known: Capabilities | None = None
         self._served: str | None = config.model
@@ -103,15 +98,13 @@ class OpenAIModel:
         return estimate_tokens(messages, self.config.characters_per_token)
 
     async def aclose(self) -> None:
-        if self._loop is asyncio.get_running_loop():
-            self._loop = None
-            await self._http.aclose()
+        await self._connection.aclose()
 
     # -- for the probe ----------------------------------------------------------------------------------
 
     async def models(self, deadline: Deadline) -> list[dict[str, Any]]:
         """What the endpoint lists, each with an `id`, and `max_model_len` where the server tells it."""
-        client = self._client()
+        client = self._connection.client()
 
         async def ask() -> list[dict[str, Any]]:
             listed = (await client.models.with_raw_response.list()).http_response.json()
@@ -121,15 +114,16 @@ class OpenAIModel:
                 raise ModelError(f"{self.address}/models names no model", Cause.BAD_REPLY)
             return found
 
-        return await self._attempts(ask, deadline)
+        return await self._connection.attempts(ask, deadline)
 
     async def tokenize(self, messages: Sequence[Message], deadline: Deadline) -> int | None:
         """Prompt tokens by the server's own tokenizer (vLLM's /tokenize); None where it has none."""
-        self._client()
         body = {"model": self._served, "messages": [{"role": m.role, "content": m.content} for m in messages]}
         try:
             async with asyncio.timeout(deadline.left()):
-                answer = await self._http.post(f"{self.address.removesuffix('/v1')}/tokenize", json=body)
+                answer = await self._connection.http.post(
+                    f"{self.address.removesuffix('/v1')}/tokenize", json=body
+                )
             found = answer.json().get("count")
         except (TimeoutError, httpx.HTTPError, ValueError, AttributeError):
             return None
@@ -172,7 +166,7 @@ class OpenAIModel:
 
     async def _complete(self, body: dict[str, Any], deadline: Deadline) -> bytes:
         """The endpoint's answer as bytes: what is in it is for replies.py to doubt."""
-        client = self._client()
+        client = self._connection.client()
 
         async def ask() -> bytes:
             while True:
@@ -193,8 +187,8 @@ class OpenAIModel:
                     continue
                 return answer.http_response.content
 
-        async with self._slots(deadline):
-            return await self._attempts(ask, deadline)
+        async with self._connection.slot(deadline):
+            return await self._connection.attempts(ask, deadline)
 
     def _adapted(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """`body` without what this endpoint was found to refuse."""
@@ -202,69 +196,6 @@ class OpenAIModel:
         if "max_tokens" in self._dropped and "max_tokens" in body:
             kept["max_completion_tokens"] = body["max_tokens"]
         return kept
-
-    async def _attempts(self, ask: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
-        """The one retry loop. Every failure leaves it as ModelError with its cause."""
-        for attempt in range(self.config.retries + 1):
-            if not deadline.left():
-                break
-            try:
-                async with asyncio.timeout(deadline.left()) as limit:
-                    return await ask()
-            except TimeoutError as error:
-                if limit.expired():
-                    break
-                failure: Exception = error
-            except (openai.OpenAIError, httpx.HTTPError, ValueError, OSError) as error:
-                failure = error
-            wait = pause(failure, attempt)
-            last = attempt == self.config.retries
-            if last or not may_retry(failure) or wait >= deadline.left():
-                raise translate(failure, self.address) from failure
-            await asyncio.sleep(wait)
-        raise ModelError(f"{self.address}: no answer by the deadline", Cause.DEADLINE)
-
-    # -- connections ------------------------------------------------------------------------------------
-
-    def _client(self) -> openai.AsyncOpenAI:
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop = loop
-            self._semaphore = asyncio.Semaphore(self.config.concurrency)
-            limits = httpx.Limits(
-                max_connections=self.config.concurrency + 2, max_keepalive_connections=self.config.concurrency
-            )
-            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-            self._http = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=True)
-            key = self.config.api_key.get_secret_value() if self.config.api_key else "none"
-            self._openai = openai.AsyncOpenAI(
-                api_key=key,
-                base_url=self.address,
-                http_client=self._http,  # type: ignore[arg-type]  # the SDK takes httpx and httpx2 clients
-                max_retries=0,
-                timeout=timeout,  # type: ignore[arg-type]
-            )
-        return self._openai
-
-    def _slots(self, deadline: Deadline) -> _Slot:
-        return _Slot(self._semaphore, deadline, self.address)
-
-
-class _Slot:
-    """One of the endpoint's places; waiting for it counts against the deadline."""
-
-    def __init__(self, semaphore: asyncio.Semaphore, deadline: Deadline, address: str) -> None:
-        self._semaphore, self._deadline, self._address = semaphore, deadline, address
-
-    async def __aenter__(self) -> None:
-        try:
-            async with asyncio.timeout(self._deadline.left()):
-                await self._semaphore.acquire()
-        except TimeoutError as error:
-            raise ModelError(f"{self._address}: busy until the deadline", Cause.DEADLINE) from error
-
-    async def __aexit__(self, *_: object) -> None:
-        self._semaphore.release()
 
 
 class _Together(asyncio.TaskGroup):
