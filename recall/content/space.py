@@ -66,7 +66,7 @@ class Space:
 def fit_space(
     bags: Iterable[Bag], *, seed: int = 0, dimensions: int = DIMENSIONS
 ) -> tuple[Space, np.ndarray]:
-    """The space of these texts and their vectors, float32[bags × d] of length 1; zeros without known words."""
+    """The space of these texts and their vectors, float32[bags × d] of length 1; zeros without words."""
     from sklearn.decomposition import TruncatedSVD
     from threadpoolctl import threadpool_limits
 

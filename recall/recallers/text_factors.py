@@ -20,7 +20,7 @@ from recall.topk import FactorIndex, top_k
 
 RIDGE = 0.05
 """λ as a share of the mean squared length along one dimension of the text vectors that are learnt from."""
-TRUST = 5.0
+TRUST = 1.0
 """An item that n people had counts n / (n + TRUST)."""
 
 
