@@ -1,4 +1,4 @@
-"""Group commit: entries queue up while a transaction is under way, and the next one takes them all."""
+"""Group commit: entries queue up for a moment or while a transaction runs; the next one takes them all."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _log = logging.getLogger(__name__)
 class Ticket(Generic[E]):
     """An entry on its way into the store."""
 
-    def __init__(self, entry: E) -> None:
+    def __init__(self, entry: E, hurry: Callable[[], None]) -> None:
         self.entry = entry
         self.done = False
+        self._hurry = hurry
         self.renew()
 
     def renew(self) -> None:
@@ -40,6 +41,7 @@ class Ticket(Generic[E]):
     async def wait(self) -> None:
         """Until the entry is durable. StoreError when an attempt failed: it stays queued all the same."""
         if not self.done:
+            self._hurry()
             await asyncio.shield(self._attempt)
 
     def succeed(self) -> None:
@@ -59,6 +61,8 @@ class Groups(Generic[E]):
     `write(entries)` is one transaction: it commits all or raises. After a StoreError the entries stay queued
     and are tried again. `most` entries may wait; beyond that the oldest are dropped and counted in `lost`, so
     that a dead database never fills the memory. `gone(entry)` is called once one is written or dropped.
+    A transaction costs much more than an entry: unless somebody waits for one, they are gathered for `pause`
+    seconds before it.
     """
 
     def __init__(
@@ -68,12 +72,15 @@ class Groups(Generic[E]):
         *,
         name: str,
         most: int = 20_000,
+        pause: float = 0.0,
     ) -> None:
         self._write, self._gone, self._name, self._most = write, gone, name, most
+        self._pause = pause
         self._last: Ticket[E] | None = None
         self._waiting: deque[Ticket[E]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._waited = asyncio.Event()
         self._closing = False
         self.lost = 0
 
@@ -82,10 +89,12 @@ class Groups(Generic[E]):
             raise StoreError(f"the {self._name} is closed: nothing more can be written to it")
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work(), name=f"whyrec-{self._name}")
-        self._last = ticket = Ticket(entry)
+        self._last = ticket = Ticket(entry, self._waited.set)
         self._waiting.append(ticket)
         if len(self._waiting) > self._most:
             self._drop()
+        elif len(self._waiting) == GROUP:
+            self._waited.set()
         self._wake.set()
         return ticket
 
@@ -98,6 +107,7 @@ class Groups(Generic[E]):
         """Write what waits. StoreError when that failed: it is lost then."""
         self._closing = True
         self._wake.set()
+        self._waited.set()
         if self._task is not None:
             await self._task
 
@@ -109,6 +119,7 @@ class Groups(Generic[E]):
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await self._gather()
             group = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
             try:
                 await self._write([ticket.entry for ticket in group])
@@ -134,6 +145,16 @@ class Groups(Generic[E]):
                 for ticket in group:
                     ticket.succeed()
                     self._gone(ticket.entry)
+
+    async def _gather(self) -> None:
+        """More entries may come, until somebody waits for one or a group is full."""
+        if self._pause and not self._closing and len(self._waiting) < GROUP:
+            try:
+                async with asyncio.timeout(self._pause):
+                    await self._waited.wait()
+            except TimeoutError:
+                pass
+        self._waited.clear()
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import Connection, text
 
-from api.migrations import open_migrated
+from api.migrations import HEAD, alembic_config, open_migrated
 from recall.errors import NotFound, StoreError
 from recall.store import Store, open_store
 from recall.store.links import save_aliases
@@ -105,6 +107,59 @@ async def test_what_waits_while_a_transaction_runs_goes_into_one_group(store: St
         await journal.flush()
         assert sum(groups) == 100 and len(groups) <= 3
         assert len(await journal.export("p1")) == 100
+    await store.aclose()
+
+
+async def test_who_waits_does_not_wait_for_others_to_come(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rerank.journal.journal.GATHER_SECONDS", 60)
+    async with asyncio.timeout(20), Journal.open(store) as journal:
+        journal.write(answer("r1"))
+        assert await journal.feedback(said("f1"))
+        journal.write(answer("r2"))
+        assert (await journal.read("r2")).id == "r2"
+        journal.write(answer("r3"))
+        await journal.flush()
+        journal.write(answer("r4"))
+    async with Journal.open(store) as journal:
+        assert len(await journal.export("p1")) == 4
+    await store.aclose()
+
+
+async def test_an_answer_that_nobody_waits_for_is_written_after_a_moment(store: Store) -> None:
+    async with Journal.open(store) as journal, Journal.open(store) as other:
+        journal.write(answer())
+        async with asyncio.timeout(20):
+            while not await other.export("p1"):  # noqa: ASYNC110 - another process's journal
+                await asyncio.sleep(0.02)
+    await store.aclose()
+
+
+async def test_the_upgrade_keeps_what_was_served_in_a_row_for_each_place(store: Store) -> None:
+    async def to(revision: str) -> None:
+        def move(connection: Connection) -> None:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            (command.downgrade if revision < HEAD else command.upgrade)(config, revision)
+
+        async with store.write() as connection:
+            await connection.run_sync(move)
+
+    async with Journal.open(store) as journal:
+        journal.write(answer("r1", text="nul \0 and half a pair \ud800"), scenario="evening")
+        journal.write(answer("r2", items=0))
+        await journal.feedback(said("f1"))
+        before = [await journal.read("r1"), await journal.read("r2")]
+    await to("0007")
+    async with store.read() as connection:
+        rows = (
+            await connection.execute(text("SELECT served, rank, item FROM served_items ORDER BY rank"))
+        ).all()
+    assert [tuple(row) for row in rows] == [("r1", 1, "i1"), ("r1", 2, "i2")]
+    await to(HEAD)
+    async with Journal.open(store) as journal:
+        assert [await journal.read("r1"), await journal.read("r2")] == before
     await store.aclose()
 
 

@@ -19,7 +19,7 @@ from rerank.journal.tables import METADATA as JOURNAL
 from rerank.knowledge.tables import METADATA as KNOWLEDGE
 from rerank.llm.tables import METADATA as CALLS
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision: known here so that an up-to-date store opens without loading Alembic."""
 
 METADATAS: tuple[MetaData, ...] = (RECALL, JOURNAL, CALLS, KNOWLEDGE, API)

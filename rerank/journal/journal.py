@@ -21,11 +21,15 @@ from rerank.journal.rows import (
     Row,
     Served,
     feedback_row,
+    items_of,
     read_served,
-    served_rows,
+    served_row,
 )
-from rerank.journal.tables import FEEDBACK, SERVED, SERVED_ITEMS
+from rerank.journal.tables import FEEDBACK, SERVED
 from rerank.types import Recommendation
+
+GATHER_SECONDS = 0.05
+"""An answer that nobody waits for is written so much later, with those that came meanwhile."""
 
 _BATCH = 400  # ids per statement: SQLite takes at most 32,766 parameters, PostgreSQL 32,767
 
@@ -58,7 +62,9 @@ class Journal:
     _pending: dict[str, Ticket[_Answer | _Said]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._groups: Groups[_Answer | _Said] = Groups(self._commit, self._gone, name="journal")
+        self._groups: Groups[_Answer | _Said] = Groups(
+            self._commit, self._gone, name="journal", pause=GATHER_SECONDS
+        )
 
     @classmethod
     @asynccontextmanager
@@ -141,7 +147,7 @@ class Journal:
             ids = await _ids(connection, person)
             for start in range(0, len(ids), _BATCH):
                 some = ids[start : start + _BATCH]
-                for column in (FEEDBACK.c.served, SERVED_ITEMS.c.served, SERVED.c.id):
+                for column in (FEEDBACK.c.served, SERVED.c.id):
                     await connection.execute(delete(column.table).where(column.in_(some)))
         return len(ids)
 
@@ -156,15 +162,12 @@ class Journal:
     async def _commit(self, entries: list[_Answer | _Said]) -> None:
         answers = [entry for entry in entries if isinstance(entry, _Answer)]
         said = [entry for entry in entries if isinstance(entry, _Said)]
-        made = await asyncio.to_thread(
-            lambda: [(answer.more, served_rows(answer.recommendation)) for answer in answers]
+        rows = await asyncio.to_thread(
+            lambda: [served_row(answer.recommendation) | answer.more for answer in answers]
         )
-        heads = [head | more for more, (head, _) in made]
-        items = [row for _, (_, rows) in made for row in rows]
         async with self.store.write() as connection:
-            for table, rows in ((SERVED, heads), (SERVED_ITEMS, items)):
-                if rows:
-                    await connection.execute(self.store.insert(table).on_conflict_do_nothing(), rows)
+            if rows:
+                await connection.execute(self.store.insert(SERVED).on_conflict_do_nothing(), rows)
             if said:
                 await self._keep(connection, said)
 
@@ -175,10 +178,10 @@ class Journal:
         for start in range(0, len(served), _BATCH):
             some = served[start : start + _BATCH]
             # PostgreSQL: nobody may erase these answers before their feedback is in.
-            kept = select(SERVED.c.id).where(SERVED.c.id.in_(some)).with_for_update(read=True, key_share=True)
-            known |= set((await connection.execute(kept)).scalars())
-            held = select(SERVED_ITEMS.c.served, SERVED_ITEMS.c.item).where(SERVED_ITEMS.c.served.in_(some))
-            places |= {(row.served, row.item) for row in await connection.execute(held)}
+            kept = select(SERVED.c.id, SERVED.c["items"]).where(SERVED.c.id.in_(some))
+            for row in await connection.execute(kept.with_for_update(read=True, key_share=True)):
+                known.add(row.id)
+                places |= {(row.id, item) for item in items_of(row)}
         good = []
         for entry in said:
             one = entry.feedback
@@ -217,13 +220,9 @@ async def _served(connection: AsyncConnection, ids: Sequence[str]) -> list[Serve
     for start in range(0, len(ids), _BATCH):
         some = ids[start : start + _BATCH]
         heads = {row.id: row for row in await connection.execute(select(SERVED).where(SERVED.c.id.in_(some)))}
-        items: dict[str, list[Any]] = {}
-        wanted = select(SERVED_ITEMS).where(SERVED_ITEMS.c.served.in_(some)).order_by(SERVED_ITEMS.c.rank)
-        for row in await connection.execute(wanted):
-            items.setdefault(row.served, []).append(row)
         said: dict[str, list[Any]] = {}
         back = select(FEEDBACK).where(FEEDBACK.c.served.in_(some)).order_by(FEEDBACK.c.time, FEEDBACK.c.id)
         for row in await connection.execute(back):
             said.setdefault(row.served, []).append(row)
-        found += [read_served(heads[id], items.get(id, ()), said.get(id, ())) for id in some if id in heads]
+        found += [read_served(heads[id], said.get(id, ())) for id in some if id in heads]
     return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from rerank.types import Evidence, RankedItem, Recommendation, Request
+from rerank.types import Provenance, RankedItem, Recommendation, Request
 
 Row = dict[str, Any]
+_TOLD = tuple(field.name for field in fields(Provenance))
+_SAID = ("text", "author", "checked", "withheld")
 Kind = Literal["seen", "clicked", "accepted", "rejected", "rated"]
 
 
@@ -63,37 +65,36 @@ class Served:
     feedback: tuple[Feedback, ...]
 
 
-def served_rows(recommendation: Recommendation) -> tuple[Row, list[Row]]:
-    """The answer's row, without what only the caller knows (time, arm …), and one row for each item."""
-    request, id = recommendation.request, recommendation.id
-    head = {
-        "id": id,
+def served_row(recommendation: Recommendation) -> Row:
+    """The answer's row, without what only the caller knows (time, arm …)."""
+    request = recommendation.request
+    return {
+        "id": recommendation.id,
         "person": _plain(request.person),
         "platform": _plain(request.platform),
         "request": _dump(_request(request)),
-        "provenance": _dump(asdict(recommendation.provenance)),
+        "provenance": _dump(_provenance(recommendation.provenance)),
+        "items": _dump([_item(ranked) for ranked in recommendation.items]),
     }
-    return head, [_item(id, ranked) for ranked in recommendation.items]
 
 
 def feedback_row(feedback: Feedback) -> Row:
     return {key: _plain(value) for key, value in asdict(feedback).items()}
 
 
-def read_served(head: Any, items: Sequence[Any], feedback: Sequence[Any]) -> Served:
-    """From rows of the three tables, items and feedback in their order."""
+def items_of(row: Any) -> list[str]:
+    """Ids of the items that an answer's row held, best first."""
+    return [place["item"] for place in json.loads(row.items)]
+
+
+def read_served(head: Any, feedback: Sequence[Any]) -> Served:
+    """From an answer's row and those of its feedback, in their order."""
     return Served(
         **_columns(head, "id", "time", "person", "platform", "scenario", "experiment", "arm", "propensity"),
         request=json.loads(head.request),
         provenance=json.loads(head.provenance),
         items=tuple(
-            ServedItem(
-                **_columns(row, "rank", "item", "score", "recall_rank", "model_rank", "place"),
-                sources=json.loads(row.sources),
-                reason=json.loads(row.reason) if row.reason else None,
-                evidence=tuple(json.loads(row.evidence)),
-            )
-            for row in items
+            ServedItem(**{**place, "evidence": tuple(place["evidence"])}) for place in json.loads(head.items)
         ),
         feedback=tuple(read_feedback(row) for row in feedback),
     )
@@ -123,21 +124,23 @@ def _request(request: Request) -> Row:
     }
 
 
-def _item(served: str, ranked: RankedItem) -> Row:
-    reason = ranked.reason
-    evidence: tuple[Evidence, ...] = reason.evidence if reason else ()
-    said = reason and {key: getattr(reason, key) for key in ("text", "author", "checked", "withheld")}
+def _provenance(how: Provenance) -> Row:
+    return {name: getattr(how, name) for name in _TOLD} | {"usage": asdict(how.usage)}
+
+
+def _item(ranked: RankedItem) -> Row:
+    """The fields of ServedItem."""
+    reason, candidate = ranked.reason, ranked.candidate
     return {
-        "served": served,
         "rank": ranked.rank,
         "item": ranked.item.id,
         "score": float(ranked.score),
-        "recall_rank": ranked.candidate.rank + 1,
+        "recall_rank": candidate.rank + 1,
         "model_rank": ranked.model_rank,
         "place": ranked.place,
-        "sources": _dump({name: float(score) for name, score in ranked.candidate.sources.items()}),
-        "reason": _dump(said) if said else None,
-        "evidence": _dump([asdict(each) for each in evidence]),
+        "sources": {name: float(score) for name, score in candidate.sources.items()},
+        "reason": reason and {name: getattr(reason, name) for name in _SAID},
+        "evidence": [asdict(each) for each in reason.evidence] if reason else [],
     }
 
 
@@ -145,8 +148,7 @@ def _columns(row: Any, *names: str) -> Row:
     return {name: getattr(row, name) for name in names}
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table, Text
 
 from recall.store import METADATA as RECALL
 
@@ -21,25 +21,11 @@ SERVED = Table(
     Column("propensity", Float(53), nullable=False),  # probability with which this arm was drawn
     Column("request", Text, nullable=False),  # JSON
     Column("provenance", Text, nullable=False),  # JSON
+    Column("items", Text, nullable=False, server_default="[]"),  # JSON list, best first: rows.ServedItem
     Index(None, "person"),
     Index(None, "experiment", "time"),
 )
-"""One row for each answer that went out."""
-
-SERVED_ITEMS = Table(
-    "served_items",
-    METADATA,
-    Column("served", Text, primary_key=True),
-    Column("rank", Integer, primary_key=True),  # from 1
-    Column("item", Text, nullable=False),
-    Column("score", Float(53), nullable=False),  # the final blend's
-    Column("recall_rank", Integer, nullable=False),  # from 1
-    Column("model_rank", Integer),  # from 1; null: the model did not place it
-    Column("place", Text, nullable=False),  # 'model', 'filled' or 'recall'
-    Column("sources", Text, nullable=False),  # JSON: each recaller's score
-    Column("reason", Text),  # JSON; null: none was asked for
-    Column("evidence", Text, nullable=False),  # JSON list
-)
+"""One row for each answer that went out, its places in one column: they are written and read together."""
 
 FEEDBACK = Table(
     "feedback",
