@@ -69,6 +69,7 @@ def answer_of(
                 "repairs": dict(how.repairs),
                 "removed": dict(how.removed),
                 "reasons": dict(how.reasons),
+                "knowledge": dict(how.knowledge),
             },
         }
     )
@@ -139,6 +140,7 @@ def reason_of(reason: Reason) -> dict[str, Any]:
                 "type": evidence.type,
                 "value": evidence.value,
                 "polarity": evidence.polarity,
+                "source": evidence.source,
             }
             for evidence in reason.evidence
         ],

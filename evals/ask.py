@@ -80,6 +80,7 @@ def _row(arm: Arm, job: Job, answer: Recommendation, shown: list[int]) -> dict[s
         "reasons": [_reason(one) for one in answer.items if one.reason is not None],
         "reason_counts": dict(how.reasons),
         "reasons_status": how.reasons_status,
+        "knowledge": dict(how.knowledge),
     }
 
 

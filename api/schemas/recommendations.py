@@ -179,6 +179,8 @@ class EvidenceAnswer(BaseModel):
     value: float | None
     polarity: int | None
     """1 liked, 0 neither, -1 disliked."""
+    source: str | None = None
+    """Of an extracted fact: the item's field that states it, or `model` where no text of the item does."""
 
 
 class ReasonAnswer(BaseModel):
@@ -254,6 +256,10 @@ class ProvenanceAnswer(BaseModel):
     """Items that rules removed before ranking."""
     reasons: dict[str, int]
     """Counts: written, checked, withheld by code, template."""
+    knowledge: dict[str, int] = {}
+    """Counts of extracted knowledge that was used: facts and statements shown to the ranking model,
+    shared_facts shown to the one that writes reasons, fact_reasons that rest on a fact, open_world among the
+    facts. Empty: none was."""
 
 
 class RecommendationAnswer(BaseModel):
