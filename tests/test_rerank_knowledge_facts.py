@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompts import load
 from prompts.fields import kinds
 from recall.types import Item, Listing
 from rerank.knowledge.contradictions import contradiction
-from rerank.knowledge.facts import PER_ITEM, PER_KIND, VALUE_CHARS, parse_facts
+from rerank.knowledge.facts import PER_ITEM, PER_KIND, VALUE_CHARS, Example, parse_facts
 from rerank.knowledge.items import card, domains_of
 from rerank.knowledge.schema import SURE, items_schema
 from rerank.knowledge.types import OPEN, Fact
@@ -139,6 +140,30 @@ def test_an_unreadable_reply_is_damaged(text: str) -> None:
 def test_a_reply_that_knows_nothing_is_whole() -> None:
     found = parse_facts('{"facts": [], "line": ""}', ALIEN, "films")
     assert found is not None and found.value == ()
+
+
+def test_what_a_model_copies_from_the_prompts_example_is_no_fact() -> None:
+    prompt = load("extract-items", domain="films").render(card="", fields="")
+    example = Example.of(prompt[0][1])
+    assert ("setting", "lighthouse") in example.facts and example.line
+    text = said(("setting", "lighthouse", "description", "yes"), line=example.line)
+    found = parse_facts(text, ALIEN, "films", example=example)
+    assert found is not None and (found.value, found.dropped["copied"]) == ((), 2)
+    keeper = Item("i6", "The Keeper", description="A keeper alone in a lighthouse.")
+    found = parse_facts(text, keeper, "films", example=example)
+    assert found is not None and [fact.value for fact in found.value] == ["lighthouse"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_both_prompts_show_an_answer_that_reads_as_one(language: str) -> None:
+    prompt = load("extract-items", language=language).render(card="", fields="")
+    example = Example.of(prompt[0][1])
+    assert len(example.facts) == 2 and example.line
+
+
+def test_a_line_that_only_repeats_the_title_is_left_out() -> None:
+    assert parsed(said(line="Alien, the film")) == ()
+    assert counted(said(line="Alien, the film")) == {"echo": 1}
 
 
 JSON = st.recursive(

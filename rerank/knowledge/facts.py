@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from prompts.fields import kinds
 from recall.types import Item
 from rerank.knowledge.contradictions import contradiction
-from rerank.knowledge.grounding import overall, source_of
+from rerank.knowledge.grounding import overall, own_text, source_of, words
 from rerank.knowledge.schema import LINE, SOURCES, SURE
 from rerank.knowledge.subjects import Found
 from rerank.knowledge.types import OPEN, Fact
@@ -26,16 +26,41 @@ PER_KIND, PER_ITEM = 5, 16
 MEMORY = 0.8
 """By which confidence is multiplied where no text of the item states a fact."""
 
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the answer shown in a prompt holds: (kind, value) of its facts, and its line."""
+
+    facts: frozenset[tuple[str, str]] = frozenset()
+    line: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Example:
+        """Of a prompt's text; empty where it shows none."""
+        entries, line = _said(text) or ((), None)
+        pairs = ((one.get("kind"), one.get("value")) for one in entries if isinstance(one, dict))
+        facts = frozenset((str(kind), str(value).casefold()) for kind, value in pairs)
+        return cls(facts, clean(line, LINE_CHARS) if isinstance(line, str) else "")
+
+
+NO_EXAMPLE = Example()
+
 _TRIMMED = " \t.,;:!?'“”‘’-–—·…"
 
 
 def parse_facts(
-    text: str, item: Item, domain: str, catalogue: frozenset[str] = frozenset()
+    text: str,
+    item: Item,
+    domain: str,
+    catalogue: frozenset[str] = frozenset(),
+    example: Example = NO_EXAMPLE,
 ) -> Found[tuple[Fact, ...]] | None:
     """The facts of a reply, surest first, with what was left out counted by cause. None: nothing is readable.
 
-    Never raises. What the item's own text does not carry is marked OPEN ('unfounded' counts those for which
-    the model named a field). The facts' model, prompt and time are left open.
+    `example` is the prompt's own: a small model gives it back as its answer, and what is copied from there is
+    left out unless the item's text carries it. Never raises. What the item's own text does not carry is
+    marked OPEN ('unfounded' counts those for which the model named a field). The facts' model, prompt and
+    time are left open.
     """
     said = _said(text)
     if said is None:
@@ -48,6 +73,9 @@ def parse_facts(
         fact = _fact(entry, item, allowed, counts)
         if fact is None:
             continue
+        if fact.source == OPEN and (fact.kind, fact.value) in example.facts:
+            counts["copied"] += 1
+            continue
         if against := contradiction(fact.kind, fact.value, item, catalogue):
             counts[f"contradicts {against}"] += 1
             continue
@@ -57,7 +85,7 @@ def parse_facts(
         if key not in found or found[key].confidence < fact.confidence:
             found[key] = fact
     kept = _capped(sorted(found.values(), key=lambda fact: -fact.confidence), counts)
-    if sentence := _line(line, item, catalogue, counts):
+    if sentence := _line(line, item, catalogue, example, counts):
         kept.append(sentence)
     return Found(tuple(kept), dict(counts))
 
@@ -112,9 +140,20 @@ def _placed(
     return Fact(item.id, kind, text, round(confidence, 4), source, "", "", 0)
 
 
-def _line(line: Any, item: Item, catalogue: frozenset[str], counts: Counter[str]) -> Fact | None:
+def _line(
+    line: Any, item: Item, catalogue: frozenset[str], example: Example, counts: Counter[str]
+) -> Fact | None:
     text = clean(line, LINE_CHARS) if isinstance(line, str) else ""
-    if len(re.findall(r"\w", text)) < 8 or "://" in text:
+    if not text:
+        return None
+    if "://" in text or not words(text):
+        counts["empty"] += 1
+        return None
+    if words(text) <= words(own_text(item)["title"]):
+        counts["echo"] += 1
+        return None
+    if text == example.line:
+        counts["copied"] += 1
         return None
     if against := contradiction(LINE, text, item, catalogue):
         counts[f"contradicts {against}"] += 1

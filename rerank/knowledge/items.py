@@ -11,7 +11,7 @@ from typing import Literal
 from prompts import Prompt, load
 from recall.store import Store
 from recall.types import Item
-from rerank.knowledge.facts import parse_facts
+from rerank.knowledge.facts import Example, parse_facts
 from rerank.knowledge.schema import field_lines, items_schema, schema_mark
 from rerank.knowledge.store import save_damaged, save_facts
 from rerank.knowledge.subjects import Found, Question, Settled, Subject, messages_of
@@ -66,7 +66,8 @@ class Items:
 
     def read(self, subject: Subject[Entry], reply: Reply) -> Found[tuple[Fact, ...]] | None:
         entry = subject.what
-        return parse_facts(reply.text, entry.item, entry.domain, self.catalogue)
+        example = _example(self.prompt, self.language, entry.domain)
+        return parse_facts(reply.text, entry.item, entry.domain, self.catalogue, example)
 
     async def save(self, settled: Settled[Entry], found: Found[tuple[Fact, ...]] | None) -> bool:
         one = settled.subject
@@ -123,6 +124,12 @@ def domains_of(platforms: Mapping[str, str], fixed: str | None = None) -> Callab
 @lru_cache
 def _worded(name: str, language: str, domain: str) -> Prompt:
     return load(name, language=language, domain=domain)
+
+
+@lru_cache
+def _example(name: str, language: str, domain: str) -> Example:
+    rendered = _worded(name, language, domain).render(card="", fields="")
+    return Example.of("\n".join(text for _, text in rendered))
 
 
 def _hash(*parts: str) -> str:
