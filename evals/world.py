@@ -17,7 +17,7 @@ from evals.cut import write_cut
 from evals.splits import Held, hold_after, hold_last
 from recall.artefact import Artefact, read_manifest
 from recall.config import MergeConfig
-from recall.dataset import Dataset
+from recall.dataset import Dataset, knowledge_of
 from recall.errors import ArtefactError, DataError, NotFound
 from recall.train import train
 from recall.train_config import TrainConfig
@@ -103,6 +103,7 @@ def prepare(
     if not len(held.persons):
         where = "after the cut" if cases.split == "time" else "beside another event"
         raise DataError(f"build {build.name}: nobody has a like to hold out {where}; choose another split")
+    knowledge = knowledge_of(build)
     folder = origin.folder / FOLDER / "worlds" / _identity(settings, cases, build, links, origin)
     workspace = Workspace(folder)
     if _whole(workspace):
@@ -123,6 +124,10 @@ def prepare(
     if (origin.weights / RECALL_WEIGHTS).exists():
         workspace.weights.mkdir(parents=True, exist_ok=True)
         shutil.copy(origin.weights / RECALL_WEIGHTS, workspace.weights / RECALL_WEIGHTS)
+    if knowledge is not None:
+        workspace.knowledge.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(knowledge, workspace.knowledge.folder / knowledge.name)
+        workspace.knowledge.use(knowledge.name)
     progress("training on what is left")
     train(workspace, settings.train)
     return World(workspace, dataset, held, moment, reused=False)
@@ -141,8 +146,10 @@ def _identity(
     settings: EvalSettings, cases: CasesConfig, build: Path, links: Links, origin: Workspace
 ) -> str:
     weights = origin.weights / RECALL_WEIGHTS
+    knowledge = knowledge_of(build)
     said = {
         "build": build.name,
+        "knowledge": knowledge.name if knowledge is not None else None,
         "manifest": hashlib.sha256((build / "manifest.json").read_bytes()).hexdigest(),
         "cases": cases.model_dump(mode="json", include={"split", "cut", "moment", "target", "seed"}),
         "merge": [settings.merge.half_life_days, settings.merge.cap],

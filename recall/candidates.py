@@ -17,6 +17,7 @@ from recall.mixture import POOL, Mixture
 from recall.recall_config import RecallConfig
 from recall.recallers import open_recallers
 from recall.recallers.als import Als
+from recall.recallers.content import Content
 from recall.recallers.item_to_item import ItemToItem
 from recall.recallers.query import RowQuery
 from recall.recallers.recent import Recent
@@ -43,6 +44,8 @@ class Candidates:
         self._config = config or RecallConfig()
         weights = weights or Weights()
         self.mixture = Mixture(open_recallers(artefact.arrays, weights.tuning), weights)
+        content = self.mixture.sources.get(Content.name)
+        self.embedder = content.embedder if isinstance(content, Content) else ""
         self._rules = Rules(artefact.arrays.get(GROUP, {}), artefact.listed)
         self._blocked = known(self._items, self._config.block)
 
@@ -94,13 +97,17 @@ class Candidates:
         return found
 
     def similar(self, item: str, *, platform: str | None = None, n: int = 20) -> list[tuple[str, float]]:
-        """By item-to-item alone: items that people had beside this one, best first, with their cosines."""
-        source = self.mixture.sources.get(ItemToItem.name)
-        if source is None or (platform is not None and platform not in self._platforms):
+        """Items that people had beside this one, best first, with their cosines; where nobody had it, those
+        with the closest text."""
+        if platform is not None and platform not in self._platforms:
             return []
         history = History(None, (Event("", "", item, "seen", 0),))
-        rows, scores = source.scores(self._asked(Query(history, platform)).rows, n)
-        return list(zip(self._items.names(rows), scores.tolist(), strict=True))
+        asked = self._asked(Query(history, platform)).rows
+        for name in (ItemToItem.name, Content.name):
+            source = self.mixture.sources.get(name)
+            if source is not None and len((found := source.scores(asked, n))[0]):
+                return list(zip(self._items.names(found[0]), found[1].tolist(), strict=True))
+        return []
 
     def _asked(self, query: Query) -> Asked:
         given = {"items": self._items, "platforms": self._platforms, "rules": self._rules}

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from recall.mixture import Mixture
+from recall.recallers.content import Content
 from recall.recallers.query import RowQuery
 from recall.types import Because
+
+INTEREST = "interest"
+"""Source of an item that a stated interest brought."""
 
 _TOLD = {"evergreen": "popular"}
 """Sources that a reason tells as another: how many people had it is what both say."""
@@ -37,7 +41,8 @@ def explain(mixture: Mixture, query: RowQuery, items: np.ndarray, events: Sequen
         shares = [()] * len(places) if told.events is None else _strongest(told.events, events)
         people = [None] * len(places) if told.people is None else told.people.tolist()
         for place, mine, count in zip(places.tolist(), shares, people, strict=True):
-            found[place] = Because(_TOLD.get(name, name), mine, count)
+            wished = name == Content.name and told.events is None
+            found[place] = Because(INTEREST if wished else _TOLD.get(name, name), mine, count)
     return [because or Because("popular") for because in found]
 
 

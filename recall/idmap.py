@@ -41,6 +41,13 @@ class IdMap:
         hit = (self.ids[found] == wanted) & (wanted != b"")
         return np.where(hit, found, -1).astype(np.int32)
 
+    def rows_of(self, keys: np.ndarray) -> np.ndarray:
+        """As `rows`, for ids as bytes (dtype 'S')."""
+        if keys.dtype != self.ids.dtype or not len(keys) or not len(self.ids):
+            return self.rows([key.decode(errors="surrogatepass") for key in keys.tolist()])
+        found = np.minimum(np.searchsorted(self.ids, keys), len(self.ids) - 1)
+        return np.where(self.ids[found] == keys, found, -1).astype(np.int32)
+
     def names(self, rows: np.ndarray | slice) -> list[str]:
         """Ids of these rows (integers in [0, len), or a slice)."""
         return [i.decode() for i in self.ids[rows].tolist()]

@@ -16,6 +16,7 @@ from recall.past import Past
 from recall.shelf import Shelf
 from recall.store.consents import StoredConsent
 from recall.store.engine import Store
+from recall.store.watch import Mark, written
 from recall.titles_index import TitleIndex
 from recall.types import Event, History, Item
 
@@ -51,6 +52,7 @@ class BuildLibrary:
         self._links = LinksIndex.load(build)
         self._past = Past(build)
         self._shelf = Shelf(build)
+        self._store = store
         self._live = Live(store, self._links) if store is not None else None
         self._erased = Erased(store) if store is not None else None
         self._live_items = LiveItems(store, self._links) if store is not None else None
@@ -95,8 +97,16 @@ class BuildLibrary:
 
     def erased(self, person: str, since: int) -> bool:
         """Whether the person's data were erased at `since` (UTC seconds) or later."""
-        until = self._erased.until(self._resolved(person)) if self._erased is not None else None
+        until = self._erased.until(self._resolved(person), self._mark()) if self._erased is not None else None
         return until is not None and until >= since
+
+    def at_once(self) -> bool:
+        """Whether `person` and `erased` would now answer from memory, in some microseconds: otherwise call
+        them in a thread."""
+        if self._erased is None or self._live is None:
+            return True
+        mark = self._mark()
+        return self._erased.knows(mark) and self._live.knows(mark)
 
     def item_id(self, platform: str, listing: str) -> str:
         """Id of the item that a listing belongs to; its own where nothing links it."""
@@ -121,13 +131,13 @@ class BuildLibrary:
         person, live, until = self._known(person)
         serving = self._serving(person, platform)
         events = self._events(person, serving, as_of, until)
-        ids = {event.id for event in events} if live else set()
+        ids = {event.id for event in events} if live else ()
         late = [event for event in live if event.id not in ids and _counts(event, serving, as_of)]
         late = [event for event in late if self._listed(event.item)]
         if late:
             # Stable from both ends: at equal times what came in live is newer than what the build holds.
-            events = sorted([*late[::-1], *events], key=lambda event: -event.time)
-        return History(person, tuple(events))
+            events = tuple(sorted([*late[::-1], *events], key=lambda event: -event.time))
+        return History(person, events)
 
     def had(self, person: str, *, platform: str | None = None, as_of: int | None = None) -> frozenset[str]:
         """Ids of the items that the person already had on platforms that may serve `platform`."""
@@ -186,9 +196,13 @@ class BuildLibrary:
 
     def _since(self, person: str) -> tuple[int | None, tuple[Event, ...]]:
         """Until when the person is erased, and the live events after that."""
-        until = self._erased.until(person) if self._erased is not None else None
-        live = self._live.of(person) if self._live is not None else ()
+        mark = self._mark()
+        until = self._erased.until(person, mark) if self._erased is not None else None
+        live = self._live.of(person, mark) if self._live is not None else ()
         return until, live if until is None else tuple(event for event in live if event.time > until)
+
+    def _mark(self) -> Mark:
+        return None if self._store is None else written(self._store)
 
     def _known(self, person: str) -> tuple[str, tuple[Event, ...], int | None]:
         """The person's current id, the live events, and until when he is erased; NotFound if unknown."""
@@ -205,10 +219,10 @@ class BuildLibrary:
 
     def _events(
         self, person: str, serving: frozenset[str] | None, as_of: int | None, until: int | None
-    ) -> list[Event]:
+    ) -> Sequence[Event]:
         """What the build holds, newest first, without what was erased."""
         events = self._past.events(person, serving, as_of)
-        return list(events) if until is None else [event for event in events if event.time > until]
+        return events if until is None else tuple(event for event in events if event.time > until)
 
     def _listed(self, item: str) -> bool:
         return item in self._shelf or (self._live_items is not None and item in self._live_items.ids())

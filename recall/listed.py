@@ -13,11 +13,12 @@ from recall.types import Candidate
 class Listed(Sequence[Candidate]):
     """Candidates in recall order. Immutable."""
 
-    __slots__ = ("_items", "_scores", "_sources")
+    __slots__ = ("_head", "_items", "_scores", "_sources")
 
     def __init__(self, items: np.ndarray, scores: np.ndarray, sources: Mapping[str, np.ndarray]) -> None:
         """Parallel: ids (bytes), blended scores float32, and each source's own scores float32."""
         self._items, self._scores, self._sources = items, scores, sources
+        self._head: tuple[Candidate, ...] = ()  # the first ones, once somebody looked at them
 
     @property
     def scores(self) -> list[float]:
@@ -34,8 +35,15 @@ class Listed(Sequence[Candidate]):
     def __getitem__(self, at: slice) -> tuple[Candidate, ...]: ...
     def __getitem__(self, at: int | slice) -> Candidate | tuple[Candidate, ...]:
         if isinstance(at, slice):
-            return tuple(self._made(*at.indices(len(self))))
+            start, stop, step = at.indices(len(self))
+            if (start, step) != (0, 1):
+                return tuple(self._made(start, stop, step))
+            if stop > len(self._head):
+                self._head = tuple(self._made(0, stop, 1))
+            return self._head[:stop]
         place = range(len(self))[at]
+        if place < len(self._head):
+            return self._head[place]
         return next(self._made(place, place + 1, 1))
 
     def __iter__(self) -> Iterator[Candidate]:

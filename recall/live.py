@@ -9,14 +9,14 @@ from recall.ids import MICRO
 from recall.links_index import LinksIndex
 from recall.store.engine import Store
 from recall.store.events import LiveEvent, read_arrivals
-from recall.store.watch import written
+from recall.store.watch import Mark, written
 from recall.types import Event
 
 
 class Live:
     """Events that came in after the build was made, by person. Safe to use from several threads.
 
-    Call from threads that run no event loop. With SQLite a look costs two `stat` calls unless something was
+    Call from threads that run no event loop. With SQLite a look costs some microseconds unless something was
     written; with PostgreSQL it is one query, so an event counts in the next answer whichever process took it.
     """
 
@@ -25,15 +25,20 @@ class Live:
         self._links = links
         self._lock = threading.Lock()
         self._mark = 0
-        self._seen: tuple[object, ...] | None = None
+        self._seen: Mark = None
         self._by_person: dict[str, tuple[Event, ...]] = {}
         self._accounts: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
-    def of(self, person: str) -> tuple[Event, ...]:
+    def of(self, person: str, mark: Mark = None) -> tuple[Event, ...]:
         """The person's live events in order of time, ties in order of arrival, oldest first. StoreError
-        when the store can't be read."""
-        self._refresh()
+        when the store can't be read. `mark` is what recall.store.watch.written said a moment ago."""
+        if not self.knows(mark):
+            self._refresh()
         return self._by_person.get(person, ())
+
+    def knows(self, mark: Mark) -> bool:
+        """Whether `of` answers from memory. `_seen` is set last, so that needs no lock."""
+        return mark is not None and mark == self._seen
 
     def accounts(self, person: str) -> set[tuple[str, str]]:
         """(platform, user) of the accounts that these events came from."""
@@ -49,7 +54,7 @@ class Live:
     def _refresh(self) -> None:
         with self._lock:
             state = written(self._store)
-            if state is not None and state == self._seen:
+            if self.knows(state):
                 return
             while True:
                 arrived, mark = self._store.run(read_arrivals(self._store, self._mark))

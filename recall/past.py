@@ -1,8 +1,7 @@
-"""The events of a build by person, as arrays in memory, made into Events when they are asked for."""
+"""The events of a build by person, as arrays in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 from recall.build_table import read_table
 from recall.idmap import IdMap
 from recall.ids import MICRO
-from recall.types import Event
+from recall.recorded import Columns, Recorded
 
 _COLUMNS = ["event", "person", "item", "platform", "type", "value", "weight", "polarity", "time"]
 _COLUMNS += ["confidence"]
@@ -51,23 +50,24 @@ class Past:
             positions = positions[np.isin(self._platform[positions], codes)]
         return positions
 
-    def events(self, person: str, serving: frozenset[str] | None, before: int | None) -> Iterator[Event]:
+    def events(self, person: str, serving: frozenset[str] | None, before: int | None) -> Recorded:
         """Of the platforms `serving` (None: all) with time < `before`, newest first."""
         at = self._slice(person, serving, before)
-        columns = (
-            self._event[at].tolist(),
-            self._platform[at].tolist(),
-            self._item[at].tolist(),
-            self._type[at].tolist(),
-            self._time[at].tolist(),
-            self._value[at].tolist(),
-            self._weight[at].tolist(),
-            self._polarity[at].tolist(),
-            self._confidence[at].tolist(),
+        return Recorded(
+            Columns(
+                ids=self._event[at],
+                items=self._item[at],
+                platforms=self._platform[at],
+                types=self._type[at],
+                times=self._time[at],
+                values=self._value[at],
+                weights=self._weight[at],
+                polarity=self._polarity[at],
+                confidence=self._confidence[at],
+                platform_names=self.platforms,
+                type_names=self._types,
+            )
         )
-        for id, platform, item, kind, time, value, *rest in zip(*columns, strict=True):
-            name, given = self.platforms[platform], None if value != value else value  # NaN: no value
-            yield Event(id.decode(), name, item.decode(), self._types[kind], time, given, *rest)
 
     def items(self, person: str, serving: frozenset[str] | None, before: int | None) -> frozenset[str]:
         """Ids of the items in these events."""

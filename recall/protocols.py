@@ -33,6 +33,8 @@ class Recall(Protocol):
     """Candidates for a history. CPU work: call it in a thread. Safe to call from several threads."""
 
     artefact: str
+    embedder: str
+    """Whose vectors an interest is asked in; '' where its words will do."""
 
     def candidates(self, query: Query) -> CandidateList:
         """At most `query.n` candidates in fitted order, without repeats; never an item already had."""

@@ -67,7 +67,7 @@ class History:
     """A person's events that may serve the asking platform, newest first. May be empty."""
 
     person: str | None
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
 
     @property
     def items(self) -> frozenset[str]:
@@ -113,6 +113,9 @@ class Query:
     filters: Filters = Filters()
     had: frozenset[str] = frozenset()
     """Items had beyond the shown history (events that may mask but not be shown)."""
+    interest: str | tuple[float, ...] | None = None
+    """What the person asks for, in words, or their vector where an endpoint makes the vectors. It stands in
+    for a history that has nothing usable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,9 @@ class CandidateList:
 class Because:
     """What carries one candidate: for one source, the history events behind it with their shares.
 
-    `source` is a recaller's name; `events` are (event id, contribution) with the largest first; empty
-    for popularity, where `popularity` gives how many people had the item on the platform.
+    `source` is a recaller's name, or "interest" where a stated interest brought the item; `events` are
+    (event id, contribution) with the largest first; empty for popularity, where `popularity` gives how many
+    people had the item on the platform.
     """
 
     source: str

@@ -17,6 +17,11 @@ FILE = "recall.json"
 """Name of the weight file under Workspace.weights."""
 
 
+INTEREST = 2.0
+"""Weight of `content` for somebody without liked items who says what he wants, relative to all other sources
+together: nothing else knows anything of him."""
+
+
 class Gain(BaseModel):
     """NDCG@10 on validation people: with the fitted weights, and what they gain over those set by hand.
 
@@ -81,7 +86,11 @@ class Weights(BaseModel):
         return part.replace(folder / FILE)
 
     def of(self, query: RowQuery) -> Mapping[str, float]:
-        return self.segments.get(segment(query), self.default) if self.segments else self.default
+        """Of the query's segment; without any liked item a stated interest leads."""
+        found = self.segments.get(segment(query), self.default) if self.segments else self.default
+        if query.interest is not None and not len(query.liked()[1]):
+            return {**found, "content": INTEREST * (sum(found.values()) or 1.0)}
+        return found
 
 
 SEGMENTS = tuple(f"{length}{new}" for new in ("", " new") for length in ("0", "1-4", "5-19", "20+"))

@@ -105,6 +105,11 @@ async def assemble(
                 raise
             reason = str(error)
     journal = Journal(store) if store is not None else None
+    embedder = None
+    if settings.knowledge.embeddings_url:
+        from rerank.knowledge.embeddings import Embedder
+
+        embedder = Embedder(settings.knowledge)
     try:
         yield Pipeline(
             current.get,
@@ -118,12 +123,15 @@ async def assemble(
             layers=layers,
             knowledge=knowledge,
             uses=settings.knowledge,
+            embedder=embedder,
         )
     finally:
         try:
             if journal is not None:
                 await journal.aclose()
         finally:
+            if embedder is not None:
+                await embedder.aclose()
             if model is not None:
                 await model.aclose()
 

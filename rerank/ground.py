@@ -61,8 +61,11 @@ def in_order(items: Sequence[str]) -> tuple[Candidate, ...]:
     return tuple(Candidate(item, rank, (len(once) - rank) / len(once)) for rank, item in enumerate(once))
 
 
-def fetch(stock: Stock, request: Request, depth: int) -> Ground:
-    """What the request does not bring along. CPU work and reads of the store: call it in a thread."""
+def fetch(
+    stock: Stock, request: Request, depth: int, interest: str | tuple[float, ...] | None = None
+) -> Ground:
+    """What the request does not bring along; `interest` is its wish as recall takes it. CPU work and reads of
+    the store: call it in a thread."""
     history, had = request.history, frozenset[str]()
     if history is None:
         history = History(None)
@@ -77,6 +80,7 @@ def fetch(stock: Stock, request: Request, depth: int) -> Ground:
         n=max(request.n, request.k, request.depth or 0),
         filters=request.filters,
         had=had,
+        interest=interest,
     )
     if request.candidates is None:
         found = stock.recall.candidates(query)

@@ -24,6 +24,7 @@ from rerank.common import Shared, shared_facts
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.explaining import explain
 from rerank.ground import Ground, fetch
+from rerank.interest import interest_of
 from rerank.knowledge.config import KnowledgeConfig
 from rerank.knowledge.types import Knowledge
 from rerank.knowledge.use import Use, UseCounts
@@ -53,6 +54,7 @@ from rerank.weights import RankWeights, Weighed
 
 if TYPE_CHECKING:
     from rerank.journal import Journal
+    from rerank.knowledge.embeddings import Embedder
     from rerank.llm.layers import Layers
 
 RANK_SHARE = 0.6
@@ -84,13 +86,15 @@ class Pipeline:
         layers: Layers | None = None,
         knowledge: Knowledge | None = None,
         uses: KnowledgeConfig | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         """`stock` and `weights` are asked once for each request; `no_model` says why there is no model.
 
         `domains` says for each platform what it offers, in a word of prompts/domains.yaml. `journal` is for
         whoever serves the answers: a pipeline writes nothing into it. `layers` lie around the model already;
         they are for other models over the same store. `knowledge` holds facts and profiles, and `uses` says
-        where they count; without it there are none.
+        where they count; without it there are none. `embedder` makes the vectors of wishes where an endpoint
+        made those of the items.
         """
         self.stock = stock
         self.model = model
@@ -101,6 +105,7 @@ class Pipeline:
         self.domains = domains
         self.journal = journal
         self.layers = layers
+        self.embedder = embedder
         self.use = Use(knowledge, uses or KnowledgeConfig())
 
     def variant(
@@ -126,6 +131,7 @@ class Pipeline:
             layers=self.layers,
             knowledge=knowledge or self.use.knowledge,
             uses=uses or self.use.config,
+            embedder=self.embedder,
         )
 
     @property
@@ -164,7 +170,8 @@ class Pipeline:
         deadline = request.deadline or Deadline.after(self.rank.deadline)
         prompt, wording = self._rank_prompt(request), self._reasons_prompt(request)
         with watch("recall"):
-            ground = await asyncio.to_thread(lambda: fetch(self.stock(), request, self.rank.depth))
+            interest = await interest_of(self.stock, request, self.embedder, deadline)
+            ground = await asyncio.to_thread(lambda: fetch(self.stock(), request, self.rank.depth, interest))
         yield Recalled(ground.recalled(request.k))
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
         used = UseCounts()

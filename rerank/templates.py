@@ -26,6 +26,7 @@ _EN = {
     "popular": "It is popular{there}: {n} people had it.",
     "popular-uncounted": "It is popular{there}.",
     "recent-on-platform": "It is new{there}.",
+    "interest": "Its description is close to what you asked for.",
     "nothing": "It fits your history as a whole.",
 }
 _ZH = {
@@ -38,6 +39,7 @@ _ZH = {
     "popular": "它{there}很受欢迎：有 {n} 人接触过。",
     "popular-uncounted": "它{there}很受欢迎。",
     "recent-on-platform": "它是最近{there}新上架的。",
+    "interest": "它的介绍与你想找的内容接近。",
     "nothing": "它与你的整体记录相符。",
 }
 _POPULAR = ("popular", "recent-on-platform")
@@ -85,7 +87,7 @@ def template_reason(
             shown.setdefault(event.item, event)
     events = list(shown.values())[:SHOWN]
     if not events:
-        return Reason(words["nothing"], (), "template", True)
+        return Reason(words["interest" if because.source == "interest" else "nothing"], (), "template", True)
     if facts is not None and because.source in BY_CONTENT:
         told = _in_common(item, events[0], items, facts, language)
         if told is not None:

@@ -10,6 +10,7 @@ import typer
 from api.cli.options import Config, Json
 
 if TYPE_CHECKING:
+    from api.settings import Settings
     from evals.fit.tune import Tuned
     from recall.train_config import TrainConfig
     from recall.workspace import Workspace
@@ -29,6 +30,8 @@ def train(
     """Fit the recallers on the current build.
 
     The new artefact is verified, then made current; until then, and on any error, the previous one serves.
+    Facts that `whyrec extract items` found go in with the items' texts, and where [knowledge] names an
+    embeddings endpoint the vectors of changed texts are asked for first.
     Older builds and artefacts that still hold an erased account are removed.
     With --tune settings are tried on each person's last liked item but one, so that tests can use the last;
     the table of trials is kept among the weights, and the artefact is trained with the best one.
@@ -57,6 +60,7 @@ def train(
         task = bar.add_task("starting", total=None)
         tuned = _tune(workspace, chosen, seconds, show) if tune else None
         chosen = tuned.config if tuned else chosen
+        _snapshot(settings, workspace, wait, show)
         artefact = run(workspace, chosen, progress=show, wait=wait)
     purge(workspace, erased)
     manifest = artefact.manifest
@@ -73,6 +77,41 @@ def train(
         f"{figures['interactions']:,.0f} interactions, "
         f"{chosen.factors} factors, {figures['seconds']:.1f} s"
     )
+
+
+def _snapshot(
+    settings: Settings, workspace: Workspace, wait: bool, show: Callable[[str, int, int], None]
+) -> None:
+    """Hand the store's knowledge to recall, where something changed."""
+    import asyncio
+
+    from api.migrations import upgrade
+    from recall.errors import ModelError, NotFound
+    from recall.store import open_store
+    from recall.trainer import training_lock
+    from rerank.knowledge.snapshot import write_snapshot
+
+    try:
+        build = workspace.builds.current()
+    except NotFound as error:
+        raise NotFound(f"{error}; run `whyrec ingest` first") from error
+
+    async def work() -> None:
+        async with open_store(settings.store.resolve(workspace.store_file)) as store:
+            await upgrade(store)
+            await write_snapshot(workspace, build, store, settings.knowledge, show)
+
+    try:
+        with training_lock(workspace.knowledge, wait_for_it=wait):
+            workspace.knowledge.sweep()
+            asyncio.run(work())
+    except ModelError as error:
+        raise ModelError(
+            f"{error}. Nothing was trained and the previous artefact stays; what came in is kept: "
+            "run `whyrec train` again once the endpoint of [knowledge] embeddings_url answers, or leave "
+            "embeddings_url out for TF-IDF",
+            error.cause,
+        ) from error
 
 
 def _tune(

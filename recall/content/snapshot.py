@@ -3,6 +3,7 @@
     facts.parquet       item, kind, value (text), confidence (float32), open (bool); sorted by item
     vectors.npy         float32[n × d], only where an embeddings endpoint is configured
     items.npy           S[n], sorted: the item of each vector
+    hashes.npy          uint8[n × 32]: of the text that each vector was made of
     manifest.json       sha256 of the files, and what made the vectors
 
 What writes it is rerank/knowledge/snapshot.py.
@@ -23,7 +24,8 @@ import pyarrow.parquet as pq
 
 from recall.errors import DataError
 
-FACTS, VECTORS, ITEMS, MANIFEST = "facts.parquet", "vectors.npy", "items.npy", "manifest.json"
+FACTS, VECTORS, ITEMS, HASHES = "facts.parquet", "vectors.npy", "items.npy", "hashes.npy"
+MANIFEST = "manifest.json"
 
 SCHEMA = pa.schema(
     [
@@ -52,10 +54,16 @@ class Snapshot:
             table = pq.read_table(folder / FACTS, schema=SCHEMA).combine_chunks()
         except (OSError, pa.ArrowException) as error:
             raise _refused(folder, f"{FACTS} can't be read ({error})") from error
+        found = cls.of_table(table)
+        if (found.items[1:] < found.items[:-1]).any():
+            raise _refused(folder, f"{FACTS} is not sorted by item")
+        return found
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> Snapshot:
+        """Of facts.parquet's content."""
         ids = table["item"].cast(pa.binary()).to_pylist()
         items = np.array(ids, dtype="S") if ids else np.zeros(0, "S1")
-        if (items[1:] < items[:-1]).any():
-            raise _refused(folder, f"{FACTS} is not sorted by item")
         return cls(table.select(["kind", "value", "confidence"]), items)
 
     def of(self, items: Sequence[str]) -> list[tuple[tuple[str, str, float], ...]]:
@@ -71,6 +79,20 @@ class Snapshot:
             tuple(told[end - count : end])
             for end, count in zip(ends.tolist(), (stops - starts).tolist(), strict=True)
         ]
+
+
+def open_vectors(folder: Path) -> tuple[str, np.ndarray, np.ndarray] | None:
+    """(what made them, S[n] items, float32[n × d] mapped); None where the snapshot has no vectors.
+
+    DataError when a file is missing, damaged or not what the manifest states.
+    """
+    manifest = check(folder)
+    if VECTORS not in manifest["files"]:
+        return None
+    items, vectors = np.load(folder / ITEMS), np.load(folder / VECTORS, mmap_mode="r")
+    if len(items) != len(vectors) or vectors.ndim != 2:
+        raise _refused(folder, f"{VECTORS} and {ITEMS} do not fit together")
+    return str(manifest.get("source", {}).get("embedder", "")), items, vectors
 
 
 def check(folder: Path) -> dict[str, Any]:

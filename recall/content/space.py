@@ -37,20 +37,41 @@ class Space:
     """float32[v × d]"""
     mean: np.ndarray
     """float32[d]: of all items that have text"""
+    embedder: str = ""
+    """What made the vectors that `components` are of, float32[e × d]; '': words, and there are no e"""
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> Space:
         """From the arrays that `arrays` gave."""
-        return cls(arrays["terms"], arrays["idf"], arrays["components"], arrays["mean"])
+        embedder = b"".join(arrays["embedder"].tolist()).decode()
+        return cls(arrays["terms"], arrays["idf"], arrays["components"], arrays["mean"], embedder)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What an artefact keeps."""
-        return {"terms": self.terms, "idf": self.idf, "components": self.components, "mean": self.mean}
+        return {
+            "terms": self.terms,
+            "idf": self.idf,
+            "components": self.components,
+            "mean": self.mean,
+            "embedder": np.array([self.embedder.encode()] if self.embedder else [b""], dtype="S"),
+        }
 
     def project(self, bags: Iterable[Bag]) -> np.ndarray:
         """float32[bags × d] of length 1; zeros where no word is known."""
         known = {term.decode(): at for at, term in enumerate(self.terms.tolist())}
         return self.place(_weighed(_table(bags, known), self.idf))
+
+    def place_made(self, vectors: np.ndarray) -> np.ndarray:
+        """float32[n × d] of vectors float32[n × e] that the embedder made; zeros for those that are zeros or
+        not finite."""
+        found = np.zeros((len(vectors), self.components.shape[1]), np.float32)
+        for start in range(0, len(vectors), _BLOCK):
+            block = np.array(vectors[start : start + _BLOCK], np.float32)
+            block[~np.isfinite(block).all(axis=1)] = 0
+            normalised(block)
+            told = block.any(axis=1)
+            found[start : start + _BLOCK][told] = block[told] @ self.components - self.mean
+        return normalised(found)
 
     def place(self, weighed: csr_matrix) -> np.ndarray:
         """float32[n × d] of rows of TF-IDF."""
@@ -99,6 +120,40 @@ def fit_space(
         whole = np.asarray(weighed.sum(axis=0), np.float32).ravel() @ components
         space = Space(terms, idf, components, (whole / max(told.sum(), 1)).astype(np.float32))
         return space, space.place(weighed)
+
+
+def fit_made(
+    vectors: np.ndarray, embedder: str, *, seed: int = 0, dimensions: int = DIMENSIONS
+) -> tuple[Space, np.ndarray]:
+    """The space of an embedder's vectors, float32[n × e], and where they are in it, float32[n × d].
+
+    Centred, and turned so that the first d dimensions hold as much of them as d can (principal components).
+    """
+    from threadpoolctl import threadpool_limits
+
+    rows = np.arange(len(vectors))
+    if len(rows) > SAMPLE:
+        rows = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False))
+    sample = np.array(vectors[rows], np.float32)
+    sample[~np.isfinite(sample).all(axis=1)] = 0
+    normalised(sample)
+    sample = sample[sample.any(axis=1)]
+    with threadpool_limits(1):
+        mean = sample.mean(axis=0, dtype=np.float64) if len(sample) else np.zeros(vectors.shape[1])
+        centred = sample - mean.astype(np.float32)
+        found = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1]
+        found = found[:, : min(dimensions, vectors.shape[1])]
+        largest = np.abs(found).argmax(axis=0)
+        found = found * np.sign(found[largest, np.arange(found.shape[1])])
+        components = np.ascontiguousarray(found, np.float32)
+        space = Space(
+            np.zeros(0, "S1"),
+            np.zeros(0, np.float32),
+            components,
+            (mean @ found).astype(np.float32),
+            embedder,
+        )
+        return space, space.place_made(vectors)
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:

@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recall.content.snapshot import Snapshot
+from recall.build_table import read_table
+from recall.content.snapshot import Snapshot, open_vectors
 from recall.content.words import words
 from recall.errors import DataError
+from recall.idmap import IdMap
 
 WEIGHTS: Mapping[str, float] = {
     "title": 0.5,
@@ -48,6 +50,19 @@ class ItemTexts:
     def of(self, owner: np.ndarray) -> ItemTexts:
         """For a dataset whose row r was this one's row owner[r]."""
         return replace(self, owner=owner if self.owner is None else self.owner[owner])
+
+    def made(self) -> tuple[str, np.ndarray] | None:
+        """(what made them, float32[rows of the build × e]) where the snapshot holds a model's vectors; zeros
+        for an item without one."""
+        known = open_vectors(self.knowledge) if self.knowledge is not None else None
+        if known is None:
+            return None
+        embedder, items, vectors = known
+        ids = IdMap.of(read_table(self.build, "items", ["item"])["item"].to_pylist())
+        rows = ids.rows(items.astype(str).tolist())
+        found = np.zeros((len(ids), vectors.shape[1]), np.float32)
+        found[rows[rows >= 0]] = vectors[rows >= 0]
+        return embedder, found
 
     def bags(self) -> Iterator[Bag]:
         """Of every row of the build's items, in order. DataError when they can't be read."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from recall.content.space import Space, fit_space, normalised
+from recall.content.space import Space, fit_made, fit_space
 from recall.content.texts import asked_for
 from recall.recallers.contributions import Contributions
 from recall.recallers.query import RowQuery, empty_scores
@@ -51,12 +51,15 @@ class Content:
     @classmethod
     def fit(cls, dataset: Dataset, *, seed: int = 0) -> dict[str, np.ndarray]:
         """The space's arrays, the items' vectors by FactorIndex and their places (int32, -1: no text)."""
-        bags = dataset.texts.bags() if dataset.texts is not None else ()
-        space, vectors = fit_space(bags, seed=seed)
-        if dataset.texts is None:
-            vectors = np.zeros((len(dataset.items), 0), np.float32)
-        elif dataset.texts.owner is not None:
-            vectors = vectors[dataset.texts.owner]
+        texts = dataset.texts
+        if texts is None:
+            space, vectors = fit_space([{}] * len(dataset.items))
+        elif (made := texts.made()) is not None:
+            space, vectors = fit_made(made[1], made[0], seed=seed)
+        else:
+            space, vectors = fit_space(texts.bags(), seed=seed)
+        if texts is not None and texts.owner is not None:
+            vectors = vectors[texts.owner]
         return cls.packed(vectors) | space.arrays()
 
     @staticmethod
@@ -81,8 +84,15 @@ class Content:
         found[place < 0] = 0
         return found
 
+    @property
+    def embedder(self) -> str:
+        """What makes vectors of an interest; '' where its words will do."""
+        return self._space.embedder
+
     def words(self, text: str) -> np.ndarray | None:
-        """float32[d] of a text; None where the space knows none of its words."""
+        """float32[d] of a text; None where the space knows none of its words, or is an embedder's."""
+        if self._space.embedder:
+            return None
         found = self._space.project([asked_for(text)])[0]
         return found if found.any() else None
 
@@ -110,9 +120,9 @@ class Content:
         if isinstance(query.interest, str):
             return self.words(query.interest)
         vector = np.asarray(query.interest, np.float32)
-        if vector.shape != (self.size,) or not np.isfinite(vector).all():
+        if vector.shape != (len(self._space.components),):
             return None
-        found = normalised(vector[None].copy())[0]
+        found = self._space.place_made(vector[None])[0]
         return found if found.any() else None
 
     def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from recall.recallers.contributions import Contributions
 from recall.recallers.query import RowQuery, empty_scores
 from recall.topk import FactorIndex, top_k
 
-RIDGE = 0.05
+RIDGE = 0.5
 """λ as a share of the mean squared length along one dimension of the text vectors that are learnt from."""
 TRUST = 1.0
 """An item that n people had counts n / (n + TRUST)."""

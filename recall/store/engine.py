@@ -67,8 +67,7 @@ class Store:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._peeking = threading.Lock()
-        self._peek: sqlite3.Connection | None = None
+        self._peeks: list[sqlite3.Connection] = []  # idle ones; taken and put back, so that nobody waits
 
     def __repr__(self) -> str:
         return f"Store({self.url.render_as_string(hide_password=True)})"
@@ -116,16 +115,18 @@ class Store:
         microseconds, where a coroutine costs a millisecond. None on PostgreSQL, or when it can't be had."""
         if not self.sqlite:
             return None
-        with self._peeking:
+        try:
             try:
-                if self._peek is None:
-                    where = f"file:{quote(str(self.url.database))}?mode=rw"  # rw: a reader of WAL needs it
-                    options: dict[str, Any] = {"uri": True, "check_same_thread": False, "timeout": 0.0}
-                    self._peek = sqlite3.connect(where, isolation_level=None, **options)
-                row: tuple[Any, ...] | None = self._peek.execute(query).fetchone()
-                return row
-            except sqlite3.Error:
-                return None
+                connection = self._peeks.pop()
+            except IndexError:
+                where = f"file:{quote(str(self.url.database))}?mode=rw"  # rw: a reader of WAL needs it
+                options: dict[str, Any] = {"uri": True, "check_same_thread": False, "timeout": 0.0}
+                connection = sqlite3.connect(where, isolation_level=None, **options)
+            row: tuple[Any, ...] | None = connection.execute(query).fetchone()
+        except sqlite3.Error:
+            return None
+        self._peeks.append(connection)
+        return row
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the store's own loop. Not from a coroutine: it blocks."""
@@ -141,10 +142,8 @@ class Store:
 
     def close(self) -> None:
         """Close what `run` and `peek` opened. The store may be used again afterwards."""
-        with self._peeking:
-            if self._peek is not None:
-                self._peek.close()
-                self._peek = None
+        while self._peeks:
+            self._peeks.pop().close()
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
             engine = self._engines.pop(loop, None) if loop is not None else None

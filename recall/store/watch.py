@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from recall.store.engine import Store
 
+Mark = tuple[object, ...] | None
+
 _MARKS = """SELECT (SELECT max(seq) FROM live_events), count(*), coalesce(sum("at"), 0) FROM tombstones"""
 
 
-def written(store: Store) -> tuple[object, ...] | None:
+def written(store: Store) -> Mark:
     """What changes with every live event and every erasure, by whichever process. None where that can't be
     told without waiting: on PostgreSQL, or while the file does not answer."""
     return store.peek(_MARKS)
