@@ -290,7 +290,7 @@ class _Reading:
             if not self.known.had(name, token.kind, ids, group):
                 raise Wrong(code)
         whose = owner(tokens, place, self.cited.keys(), self.language)
-        if whose == "history":
+        if whose == "history" or not self.item.id:  # without an item all is said of the history
             following = [t for t in tokens[place + 1 : place + 4] if t.kind == "title"]
             named = following[0].names & self.cited.keys() if following else frozenset()
             if not self.known.had(name, token.kind, named, group):

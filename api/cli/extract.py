@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Ask about at most so many.")]
-MaxCost = Annotated[float | None, typer.Option(min=0, help="Money, by the price file of [budget].")]
+MaxCost = Annotated[float | None, typer.Option(min=0, help="Money, by the prices of the section budget.")]
 MaxMinutes = Annotated[float | None, typer.Option(min=0.01, help="Stop after so many minutes.")]
 Again = Annotated[bool, typer.Option("--again", help="Ask once more where every reply was damaged before.")]
 Deadline = Annotated[float, typer.Option(min=0.1, help="Seconds for one call.")]
@@ -53,6 +53,30 @@ def items(
     Example: whyrec extract items --limit 200 --max-minutes 30
     """
     _run("items", item or (), limit, max_cost, max_minutes, again, deadline, json, config)
+
+
+@app.command()
+def people(
+    user: Annotated[
+        list[str] | None, typer.Option(help="PLATFORM:USER; only these. May be given several times.")
+    ] = None,
+    limit: Limit = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
+    again: Again = False,
+    deadline: Deadline = 120.0,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Read lasting tastes, current interests, dislikes and habits out of people's histories.
+
+    Each statement cites events; one that they do not carry is left out. A model sees titles, days and what
+    was done, never names or ids, and never mixes platforms that may not serve each other. A person is read
+    again when knowledge.refresh_events new events came in, or one that a statement rests on is gone.
+
+    Example: whyrec extract people --limit 20 --max-minutes 30
+    """
+    _run("people", user or (), limit, max_cost, max_minutes, again, deadline, json, config)
 
 
 def _run(
@@ -94,7 +118,7 @@ async def _extract(
 
     from api.cli.linked import node_of
     from api.cli.output import console
-    from api.extracting import Options, extract_items, open_ground
+    from api.extracting import Options, extract_items, extract_people, open_ground
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     stop = asyncio.Event()
@@ -113,7 +137,8 @@ async def _extract(
             loop.add_signal_handler(signal.SIGINT, stop.set)
             loop.add_signal_handler(signal.SIGTERM, stop.set)
             try:
-                return await extract_items(ground, options)
+                extract = extract_items if what == "items" else extract_people
+                return await extract(ground, options)
             finally:
                 loop.remove_signal_handler(signal.SIGINT)
                 loop.remove_signal_handler(signal.SIGTERM)
