@@ -10,6 +10,7 @@ from evals.erase import forget as forget_evaluations
 from recall.errors import DataError, StoreError
 from recall.store.erasure import erase_accounts, hide, shrink
 from rerank.aliases import known_as
+from rerank.knowledge.store import forget_person
 
 
 async def erase(service: Service, platform: str, user: str) -> tuple[int, dict[str, int]]:
@@ -30,6 +31,7 @@ async def erase(service: Service, platform: str, user: str) -> tuple[int, dict[s
     layers = service.pipeline.layers
     if layers is not None and layers.cache is not None:
         removed["model_answers"] = await layers.cache.forget(person)
+    removed["knowledge"] = await forget_person(service.store, persons)
     removed["batch_rows"] = await service.batches.forget(accounts)
     removed |= await erase_accounts(service.store, accounts, persons, now=now)
     workspace = service.settings.workspace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from recall.library import BuildLibrary
-from recall.store import StoreConfig
+from recall.store import Store, StoreConfig
 from recall.workspace import Workspace
+from rerank.knowledge.store import save_profile
+from rerank.knowledge.types import Profile, Statement
 from tests.doors import doors
 from tests.whole import whyrec, write_platforms
 
-CINEMA, SHOP, WHY = "canary-c4f1", "canary-s9e2", "canary-words"
+CINEMA, SHOP, WHY, SAID = "canary-c4f1", "canary-s9e2", "canary-words", "canary-likes ghosts"
 T = 1_720_000_000
 
 
@@ -59,7 +62,14 @@ async def _use(door: httpx.AsyncClient) -> str:
     stated = [{"source": "cinema", "target": "shop", "allowed": False}]
     put = await door.put(f"/v1/users/cinema/{CINEMA}/consent", json={"statements": stated})
     assert put.json()["serves"]["shop"] == ["shop"]
-    return str(answer["person"])
+    person = str(answer["person"])
+    event = (await door.get(f"/v1/users/cinema/{CINEMA}/export")).json()["events"][0]["id"]
+    said = Statement("lasting", SAID, (event,), 0.9)
+    profile = Profile(person, (said,), "m", "p", int(time.time()))
+    store: Store = door.service.store  # type: ignore[attr-defined]
+    assert await save_profile(store, profile, "in")
+    assert await save_profile(store, profile, "in", part=1, parts=2)
+    return person
 
 
 def _texts(path: Path) -> Iterator[bytes]:
@@ -86,17 +96,19 @@ async def test_a_canary_is_found_nowhere_after_its_erasure(planted: Path) -> Non
     first = workspace.models.current().name
     async with doors(planted, planted.parent, **store) as door:
         person = await _use(door)
-        words = (CINEMA, SHOP, WHY, "canary-f", person)
+        words = (CINEMA, SHOP, WHY, SAID, "canary-f", person)
         export = (await door.get(f"/v1/users/shop/{SHOP}/export")).json()
         assert {account["user"] for account in export["accounts"]} == {CINEMA, SHOP}
         assert len(export["events"]) == 4 + 3 + 2 + 1 and len(export["live_events"]) == 3
         assert export["recommendations"][0]["feedback"][0]["why"] == WHY and export["consents"]
+        assert [one["text"] for one in export["profile"]] == [SAID, SAID]
         assert _traces(workspace.folder, CINEMA) and _traces(workspace.folder, WHY)
         assert (await door.get(f"/v1/users/cinema/{CINEMA}/consent")).json()["statements"]
 
         gone = await door.delete(f"/v1/users/cinema/{CINEMA}")
         assert gone.status_code == 200 and gone.json()["accounts"] == 2
         assert gone.json()["erased"]["live_events"] == 3 and gone.json()["erased"]["served"] >= 1
+        assert gone.json()["erased"]["knowledge"] == 4
         await _unknown(door, person)
         files = [workspace.store_file, Path(f"{workspace.store_file}-wal")]
         assert not [
@@ -177,8 +189,6 @@ async def test_an_answer_under_way_while_its_person_is_erased_is_not_kept(
 
 
 async def test_somebody_who_comes_back_begins_anew(whole: Path, tmp_path: Path) -> None:
-    import time
-
     async with doors(whole, tmp_path) as door:
         assert (await door.delete("/v1/users/cinema/u6")).status_code == 200
         assert (await door.get("/v1/users/cinema/u6/history")).status_code == 404

@@ -83,11 +83,8 @@ def _snapshot(
     settings: Settings, workspace: Workspace, wait: bool, show: Callable[[str, int, int], None]
 ) -> None:
     """Hand the store's knowledge to recall, where something changed."""
-    import asyncio
-
-    from api.migrations import upgrade
+    from api.migrations import open_migrated
     from recall.errors import ModelError, NotFound
-    from recall.store import open_store
     from recall.trainer import training_lock
     from rerank.knowledge.snapshot import write_snapshot
 
@@ -96,15 +93,13 @@ def _snapshot(
     except NotFound as error:
         raise NotFound(f"{error}; run `whyrec ingest` first") from error
 
-    async def work() -> None:
-        async with open_store(settings.store.resolve(workspace.store_file)) as store:
-            await upgrade(store)
-            await write_snapshot(workspace, build, store, settings.knowledge, show)
-
     try:
-        with training_lock(workspace.knowledge, wait_for_it=wait):
+        with (
+            training_lock(workspace.knowledge, wait_for_it=wait),
+            open_migrated(settings.store.resolve(workspace.store_file)) as store,
+        ):
             workspace.knowledge.sweep()
-            asyncio.run(work())
+            store.run(write_snapshot(workspace, build, store, settings.knowledge, show))
     except ModelError as error:
         raise ModelError(
             f"{error}. Nothing was trained and the previous artefact stays; what came in is kept: "

@@ -20,6 +20,8 @@ from api.service import Opened, Service
 from recall.consent import EVERY, Statement
 from recall.store.consents import load_statements, replace
 from recall.store.events import read_events
+from rerank.aliases import known_as
+from rerank.knowledge.store import load_profile
 
 router = APIRouter(prefix="/v1/users", tags=["rights"])
 
@@ -65,7 +67,8 @@ async def put_consent(platform: Platform, user: User, body: ConsentBody, service
     summary="Everything held of a person",
 )
 async def export(platform: Platform, user: User, service: Opened) -> Response:
-    """Of all of the person's accounts: events, consents, what was recommended and what came back on it."""
+    """Of all of the person's accounts: events, consents, what was recommended and what came back on it, and
+    what a language model read out of the history."""
     person = await service.person(platform, user)
     answer = await _export(service, person)
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -108,6 +111,10 @@ async def _export(service: Service, person: str) -> ExportAnswer:
     held = set(accounts)
     stated = [one for one in await load_statements(service.store) if (one.platform, one.user) in held]
     served = await service.journal.export(person)
+    async with service.store.read() as connection:
+        ids = await known_as(connection, person)
+    profiles = [await load_profile(service.store, id) for id in ids]
+    said = [(one, each.model) for each in profiles if each is not None for one in each.statements]
     return ExportAnswer(
         person=person,
         accounts=[{"platform": platform, "user": user} for platform, user in accounts],
@@ -118,6 +125,7 @@ async def _export(service: Service, person: str) -> ExportAnswer:
         live_events=[asdict(event) for event in live],
         consents=[asdict(one) for one in stated],
         recommendations=[_plain(asdict(one)) for one in served],
+        profile=[_plain(asdict(one) | {"model": model}) for one, model in said],
     )
 
 

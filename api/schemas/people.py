@@ -110,3 +110,5 @@ class ExportAnswer(BaseModel):
     live_events: list[dict[str, Any]]
     consents: list[dict[str, Any]]
     recommendations: list[dict[str, Any]]
+    profile: list[dict[str, Any]]
+    """What a language model read out of the history: statements with the events that they rest on."""
