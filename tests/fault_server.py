@@ -1,8 +1,8 @@
 """A real local server for tests: OpenAI's chat completions over raw sockets, with faults on demand.
 
 Without a fault it behaves like a small endpoint: it lists one model, answers a schema with its first
-allowed values, gives log-probabilities and counts tokens as words. `fault` names what every next chat
-completion does instead; `faults` is a queue of them that goes first.
+allowed values, gives log-probabilities, embeds texts and counts tokens as words. `fault` names what every
+next chat completion does instead; `faults` is a queue of them that goes first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 MODEL = "local-words"
+EMBEDDED = 16
+"""Numbers of a vector."""
 FAULTS = (
     "hang", "drip", "reset", "429", "429-date", "429-negative", "429-huge", "500", "html",
     "no-choices", "null", "truncated", "not-json", "unfinished",
@@ -91,7 +93,7 @@ class FaultServer:
             return await self._send(
                 writer, {"count": sum(len(m["content"].split()) for m in body["messages"])}
             )
-        assert method == "POST" and path == "/v1/chat/completions", head
+        assert method == "POST" and path in ("/v1/chat/completions", "/v1/embeddings"), head
         self.asked.append(body)
         self._working += 1
         self.most_at_once = max(self.most_at_once, self._working)
@@ -116,7 +118,7 @@ class FaultServer:
                 return await self._send(
                     writer, _error(f"Unsupported parameter: '{field}'", field), status=400
                 )
-        whole = self._completion(body)
+        whole = self._embeddings(body) if "input" in body else self._completion(body)
         match fault:
             case None:
                 return await self._send(writer, whole)
@@ -165,6 +167,16 @@ class FaultServer:
                 whole["choices"][0]["finish_reason"] = "length"
                 return await self._send(writer, whole)
         raise AssertionError(fault)
+
+    def _embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Each text as how many words of it fall into each of EMBEDDED places, last text first."""
+        rows = []
+        for index, text in enumerate(body["input"]):
+            counts = [0.0] * EMBEDDED
+            for word in text.casefold().split():
+                counts[sum(word.encode()) % EMBEDDED] += 1.0
+            rows.append({"object": "embedding", "index": index, "embedding": counts})
+        return {"object": "list", "model": self.model, "data": rows[::-1], "usage": {"prompt_tokens": 1}}
 
     def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
         form = body.get("response_format")

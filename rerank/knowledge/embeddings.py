@@ -111,7 +111,8 @@ class Embedder:
                 raise self._bad("vectors that do not say which text they belong to")
             placed[at] = row.get("embedding")
         try:
-            found = np.array(placed, np.float32)
+            with np.errstate(over="ignore"):
+                found = np.array(placed, np.float32)
         except (TypeError, ValueError) as error:
             raise self._bad("vectors that are no equally long lists of numbers") from error
         if found.ndim != 2 or not found.shape[1] or not np.isfinite(found).all():
