@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import to_json
+
 from api.schemas import FilterBody, ListingAnswer, RecommendationAnswer, RecommendationQuery
 from api.schemas.items import ItemFacts
 from recall.types import Filters, Item
@@ -26,53 +28,62 @@ def filters_of(given: FilterBody | RecommendationQuery | None) -> Filters:
     )
 
 
-def answer_of(
+def answer_of(recommendation: Recommendation, **told: str | None) -> RecommendationAnswer:
+    """The answer for those who use it as an object; `told` as for document_of."""
+    return RecommendationAnswer.model_validate(document_of(recommendation, **told))
+
+
+def json_of(document: Any) -> bytes:
+    """As Pydantic writes the models: what is no number becomes null."""
+    return to_json(document, inf_nan_mode="null")
+
+
+def document_of(
     recommendation: Recommendation,
     *,
     scenario: str | None = None,
     experiment: str | None = None,
     arm: str | None = None,
-) -> RecommendationAnswer:
-    """The answer as it goes over the wire. Histories and model calls stay inside."""
+) -> dict[str, Any]:
+    """The fields of RecommendationAnswer, made by us and so not validated again (that would cost more than
+    making them). Histories and model calls stay inside."""
     request, how = recommendation.request, recommendation.provenance
-    return RecommendationAnswer.model_validate(
-        {
-            "id": recommendation.id,
-            "person": request.person,
-            "platform": request.platform,
-            "wish": request.wish,
-            "scenario": scenario,
-            "experiment": experiment,
-            "arm": arm,
-            "items": [item_of(item) for item in recommendation.items],
-            "provenance": {
-                "rerank_status": str(how.rerank_status),
-                "cause": how.cause and str(how.cause),
-                "reasons_status": str(how.reasons_status),
-                "reasons_cause": how.reasons_cause and str(how.reasons_cause),
-                "model": how.model,
-                "method": how.method,
-                "prompt": how.prompt,
-                "prompt_hash": how.prompt_hash,
-                "artefact": how.artefact,
-                "weight": how.weight,
-                "weight_source": how.weight_source,
-                "weight_segment": how.weight_segment,
-                "usage": {
-                    "prompt": how.usage.prompt,
-                    "completion": how.usage.completion,
-                    "cached": how.usage.cached,
-                },
-                "calls": how.calls,
-                "cache_hits": how.cache_hits,
-                "milliseconds": {stage: round(spent, 2) for stage, spent in how.milliseconds.items()},
-                "repairs": dict(how.repairs),
-                "removed": dict(how.removed),
-                "reasons": dict(how.reasons),
-                "knowledge": dict(how.knowledge),
+    return {
+        "id": recommendation.id,
+        "person": request.person,
+        "platform": request.platform,
+        "wish": request.wish,
+        "scenario": scenario,
+        "experiment": experiment,
+        "arm": arm,
+        "items": [item_of(item) for item in recommendation.items],
+        "provenance": {
+            "rerank_status": str(how.rerank_status),
+            "cause": how.cause and str(how.cause),
+            "reasons_status": str(how.reasons_status),
+            "reasons_cause": how.reasons_cause and str(how.reasons_cause),
+            "model": how.model,
+            "method": how.method,
+            "prompt": how.prompt,
+            "prompt_hash": how.prompt_hash,
+            "artefact": how.artefact,
+            "weight": how.weight,
+            "weight_source": how.weight_source,
+            "weight_segment": how.weight_segment,
+            "usage": {
+                "prompt": how.usage.prompt,
+                "completion": how.usage.completion,
+                "cached": how.usage.cached,
             },
-        }
-    )
+            "calls": how.calls,
+            "cache_hits": how.cache_hits,
+            "milliseconds": {stage: round(spent, 2) for stage, spent in how.milliseconds.items()},
+            "repairs": dict(how.repairs),
+            "removed": dict(how.removed),
+            "reasons": dict(how.reasons),
+            "knowledge": dict(how.knowledge),
+        },
+    }
 
 
 def item_facts(item: Item) -> ItemFacts:
@@ -158,4 +169,4 @@ def reason_of_row(reason: Mapping[str, Any], evidence: Sequence[Mapping[str, Any
 
 def plain(text: str) -> str:
     """JSON in UTF-8 can't carry lone surrogates, which a model's reply may hold."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from api.answers import answer_of, filters_of
+from api.answers import document_of, filters_of, json_of
 from api.keys import Key
 from api.people import Unusable, check_platform
 from api.scenarios import Plan, under
-from api.schemas import RecommendationAnswer, RecommendationBody, RecommendationQuery
+from api.schemas import RecommendationBody, RecommendationQuery
 from api.schemas.recommendations import HistoryEntry
 from api.service import Service
 from api.tracing import annotate
@@ -60,7 +60,7 @@ class Question:
         if self.payer is not None:
             usage = found.provenance.usage
             await service.allowance.add(self.payer, usage.prompt + usage.completion)
-        if person is not None and await asyncio.to_thread(service.library.erased, person, self.began):
+        if person is not None and await service.erased(person, self.began):
             return
         service.journal.write(
             found,
@@ -70,9 +70,10 @@ class Question:
             propensity=plan.propensity,
         )
 
-    def shown(self, found: Recommendation) -> RecommendationAnswer:
+    def shown(self, found: Recommendation) -> bytes:
+        """The JSON of schemas.RecommendationAnswer."""
         plan = self.plan
-        return answer_of(found, scenario=plan.scenario, experiment=plan.experiment, arm=plan.arm)
+        return json_of(document_of(found, scenario=plan.scenario, experiment=plan.experiment, arm=plan.arm))
 
 
 async def question_of(

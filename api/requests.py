@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
+import secrets
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,14 +29,14 @@ class RequestId:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        name = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
+        name = given if _GIVEN.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = name
 
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = name
-                headers.update(scope.get("answer_headers", {}))
+                told = {"x-request-id": name, **scope.get("answer_headers", {})}
+                own = [(key.lower().encode(), value.encode()) for key, value in told.items()]
+                message["headers"] = [*message.get("headers", ()), *own]
             await send(message)
 
         await self.app(scope, receive, tagged)

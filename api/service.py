@@ -78,7 +78,17 @@ class Service:
 
     async def person(self, platform: str, user: str) -> str:
         """Person id of an account; NotFound when the platform or the user is unknown."""
-        return await asyncio.to_thread(self.pipeline.library.person, platform, user)
+        library = self.library
+        if library.at_once():  # as nearly always: a thread would cost more than the answer
+            return library.person(platform, user)
+        return await asyncio.to_thread(library.person, platform, user)
+
+    async def erased(self, person: str, since: int) -> bool:
+        """Whether the person's data were erased at `since` (UTC seconds) or later, by whichever process."""
+        library = self.library
+        if library.at_once():
+            return library.erased(person, since)
+        return await asyncio.to_thread(library.erased, person, since)
 
     async def capabilities(self) -> tuple[Capabilities | None, str | None]:
         """What the model can do, or None and why. Engines remember a probe that succeeded."""

@@ -8,14 +8,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
-from pydantic import BaseModel
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response
 
-from api.answers import item_of, reason_of
+from api.answers import item_of, json_of, reason_of
 from api.asking import Question
 from api.problems import body_of
-from api.schemas.recommendations import Listed, Told
 from api.service import Service
 from rerank.types import Done, Ranked, Reasoned, Recalled, StreamEvent
 
@@ -77,16 +75,14 @@ async def _written(
 
 
 async def _event(service: Service, question: Question, event: StreamEvent) -> bytes:
-    data: BaseModel
     match event:
         case Recalled(items):
-            name, data = "recalled", Listed.model_validate({"items": [item_of(item) for item in items]})
+            name, data = "recalled", json_of({"items": [item_of(item) for item in items]})
         case Ranked(items):
-            name, data = "ranked", Listed.model_validate({"items": [item_of(item) for item in items]})
+            name, data = "ranked", json_of({"items": [item_of(item) for item in items]})
         case Reasoned(rank, item, reason):
-            told = {"rank": rank, "item": item, "reason": reason_of(reason)}
-            name, data = "reason", Told.model_validate(told)
+            name, data = "reason", json_of({"rank": rank, "item": item, "reason": reason_of(reason)})
         case Done(recommendation):
             await question.keep(service, recommendation)
             name, data = "done", question.shown(recommendation)
-    return format_sse_event(event=name, data_str=data.model_dump_json())
+    return format_sse_event(event=name, data_str=data.decode())

@@ -153,7 +153,7 @@ def _case(
         platform=platform,
         target=target,
         as_of=as_of,
-        history=history.events,
+        history=tuple(history.events),
         candidates=tuple(Candidate(c.item, c.rank, round(c.score, 6), _rounded(c.sources)) for c in pool),
         plain=plain,
         popularity=popularity,

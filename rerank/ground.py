@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recall.protocols import Stock
+from recall.recorded import Recorded
 from recall.types import Because, Candidate, CandidateList, History, Item, Query
 from rerank.types import RankedItem, Ranking, Request
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`items` holds those of the first candidates and of the history."""
+    """`items` holds those of the first candidates and, save in mode 'recall', of the history."""
 
     stock: Stock
     history: History
@@ -72,7 +73,8 @@ def fetch(
         if request.person is not None:
             platform, as_of = request.platform, request.as_of
             history = stock.library.history(request.person, platform=platform, as_of=as_of)
-            had = stock.library.had(request.person, platform=platform, as_of=as_of)
+            if not isinstance(history.events, Recorded):  # else the history is all that the build holds
+                had = stock.library.had(request.person, platform=platform, as_of=as_of)
     query = Query(
         history=history,
         platform=request.platform,
@@ -86,9 +88,10 @@ def fetch(
         found = stock.recall.candidates(query)
     else:
         found = CandidateList(request.candidates, {}, stock.recall.artefact)
-    shown = max(request.k, request.depth or depth)
-    wanted = dict.fromkeys(
-        [candidate.item for candidate in found.candidates[:shown]] + [event.item for event in history.events]
-    )
+    plainly = request.mode == "recall"  # no model, no reasons: nobody looks at the history's items
+    shown = request.k if plainly else max(request.k, request.depth or depth)
+    wanted = dict.fromkeys(candidate.item for candidate in found.candidates[:shown])
+    if not plainly:
+        wanted |= dict.fromkeys(event.item for event in history.events)
     items = dict(zip(wanted, stock.library.items(list(wanted)), strict=True))
     return Ground(stock, history, query, found, items)

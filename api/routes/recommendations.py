@@ -95,8 +95,11 @@ async def _answered(request: Request, service: Service, question: Question) -> R
     question = await question.paid_by(service, request.state.key)
     if wants_stream(request):
         return await streamed(request, service, question)
-    answer = question.shown(await while_connected(request, question.answer(service)))
-    return Response(answer.model_dump_json(), media_type="application/json")
+    if question.request.mode == "recall":  # over before a caller who leaves would be noticed
+        found = await question.answer(service)
+    else:
+        found = await while_connected(request, question.answer(service))
+    return Response(question.shown(found), media_type="application/json")
 
 
 def served_of(found: Served, titles: dict[str, str]) -> ServedAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -137,7 +138,7 @@ def served_by(library: BuildLibrary, person: str, platforms: list[str]) -> dict[
     }
 
 
-def _tastes(events: tuple[Event, ...], tags: list[tuple[str, ...]]) -> list[Taste]:
+def _tastes(events: Sequence[Event], tags: list[tuple[str, ...]]) -> list[Taste]:
     liked: Counter[str] = Counter()
     disliked: Counter[str] = Counter()
     for event, mine in zip(events, tags, strict=True):
