@@ -21,6 +21,9 @@ LEAST = 1e-4
 """Weight of a source that the file gives none: it only orders what the others leave tied."""
 
 
+SCANNING = ("content", "text-factors")
+"""Sources that look at every item: without weight they are left out, even where others leave a tie."""
+
 _NOTHING = 1e-30
 """A best score below it says nothing, and float32 could not divide by it."""
 
@@ -65,7 +68,11 @@ class Mixture:
         }
 
     def _tops(self, query: RowQuery) -> dict[str, float]:
-        return {name: _top(source.scores(query, 1)[1]) for name, source in self.sources.items()}
+        weights = self.weights.of(query)
+        return {
+            name: _top(source.scores(query, 1)[1]) if _asked(name, weights) else 0.0
+            for name, source in self.sources.items()
+        }
 
     def union(self, query: RowQuery, n: int) -> tuple[np.ndarray, dict[str, float]]:
         """Sorted distinct rows of each source's n best, and each source's best score (0: none).
@@ -75,11 +82,18 @@ class Mixture:
         found, tops = [np.empty(0, np.int32)], {}
         weights = self.weights.of(query)
         for name, source in self.sources.items():
+            if not _asked(name, weights):
+                tops[name] = 0.0
+                continue
             wanted = name == "popular" or weights.get(name, 0.0) > 0
             rows, scores = source.scores(query, n if wanted else 1)
             found.append(rows)
             tops[name] = _top(scores)
         return distinct(np.concatenate(found)), tops
+
+
+def _asked(name: str, weights: Mapping[str, float]) -> bool:
+    return name not in SCANNING or weights.get(name, 0.0) > 0
 
 
 def _parts(scores: np.ndarray, top: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from recall.foldin import FoldIn, solve
 from recall.recallers.contributions import Contributions
-from recall.recallers.lookups import by_item
+from recall.recallers.lookups import by_item, dots
 from recall.recallers.query import RowQuery, empty_scores
 from recall.recallers.tuning import Tuning
 from recall.topk import FactorIndex, top_k
@@ -87,7 +87,7 @@ class Als:
         user = self.user(query)
         if user is None:
             return np.zeros(len(items), np.float32)
-        return np.asarray(self.factors(items) @ user, np.float32)
+        return np.asarray(dots(self._index.factors, self._place[items], user))
 
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         """With A the fold-in system: event i with confidence c_i adds c_i · y_jᵀ A⁻¹ y_i to item j.

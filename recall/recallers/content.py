@@ -16,6 +16,7 @@ import numpy as np
 from recall.content.space import Space, fit_made, fit_space
 from recall.content.texts import asked_for
 from recall.recallers.contributions import Contributions
+from recall.recallers.lookups import dots, weighted_sum
 from recall.recallers.query import RowQuery, empty_scores
 from recall.recallers.tuning import Tuning
 from recall.topk import FactorIndex, top_k
@@ -108,7 +109,7 @@ class Content:
         if self._dislike > 0 and (barred := np.flatnonzero((query.polarity == DISLIKE) & told)).size:
             against = -np.float32(self._dislike) * decay ** np.arange(len(barred), dtype=np.float32)
             liked, shares = np.concatenate([liked, barred]), np.concatenate([shares, against])
-        user = shares @ self._index.factors[place[liked]]
+        user = weighted_sum(self._index.factors, place[liked], shares)
         norm = np.float32(np.sqrt(user @ user))
         if norm < 1e-6:
             return Profile(liked[:0], np.zeros(0, np.float32), None)
@@ -135,7 +136,7 @@ class Content:
         user = query.once(self, self._profile).user
         if user is None:
             return np.zeros(len(items), np.float32)
-        return np.asarray(self.vectors(items) @ user, np.float32)
+        return np.asarray(dots(self._index.factors, self._place[items], user))
 
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         """Each event's cosine with the item times its share; no event carries what an interest brings."""

@@ -77,3 +77,30 @@ def by_item(places, weights, alpha, cap, recency):  # type: ignore[no-untyped-de
     for event in range(events):
         share[event] = confidence[run[event]] * (weights[event] / max(whole[run[event]], 1e-300))
     return distinct, confidence, share
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def dots(table, places, user):  # type: ignore[no-untyped-def]
+    """float32: each place's row of the table times the user; 0 for a place below 0. Copies no rows."""
+    out = np.zeros(len(places), np.float32)
+    size = len(user)
+    for at in range(len(places)):
+        place = places[at]
+        if place >= 0:
+            total = np.float32(0)
+            for k in range(size):
+                total += table[place, k] * user[k]
+            out[at] = total
+    return out
+
+
+@njit(cache=True, nogil=True)
+def weighted_sum(table, places, weights):  # type: ignore[no-untyped-def]
+    """float32[k]: the sum of the places' rows, each times its weight. Places are not below 0."""
+    size = table.shape[1]
+    out = np.zeros(size, np.float32)
+    for at in range(len(places)):
+        weight = weights[at]
+        for k in range(size):
+            out[k] += weight * table[places[at], k]
+    return out

@@ -15,6 +15,7 @@ import numpy as np
 from recall.recallers.als import Als
 from recall.recallers.content import Content
 from recall.recallers.contributions import Contributions
+from recall.recallers.lookups import dots
 from recall.recallers.query import RowQuery, empty_scores
 from recall.topk import FactorIndex, top_k
 
@@ -76,7 +77,7 @@ class TextFactors:
         user = self._als.user(query)
         if user is None:
             return np.zeros(len(items), np.float32)
-        return np.asarray(self.factors(items) @ user, np.float32)
+        return np.asarray(dots(self._index.factors, self._place[items], user))
 
     def explain(self, query: RowQuery, items: np.ndarray) -> Contributions:
         """As ALS explains, with the factors that the text gives."""
