@@ -2,7 +2,8 @@
 
 A request with the schema of an order is answered with the labels from last to first; one for reasons with a
 sentence about the first line of history for each recommended item, citing that line; two catalogue entries
-are one work where their titles are letter for letter. It waits `delay` seconds
+are one work where their titles are letter for letter; an item has a fact from its categories and one from
+memory. It waits `delay` seconds
 before it answers, so that it can be killed in the middle of a call. Run as a script it prints its port, then
 one JSON line for each request.
 """
@@ -87,6 +88,11 @@ def _reply(body: dict[str, Any]) -> dict[str, Any]:
     if "same" in wanted:
         one, other = re.findall(r': "([^"]*)"', asked)[:2]
         return {"same": "yes" if one == other else "no"}
+    if "facts" in wanted:
+        fact = {"kind": "mood", "value": "slow-burn tension", "source": "model", "sure": "likely"}
+        category = re.search(r'categories: "([^"]+)"', asked)
+        own = {"kind": "theme", "value": category[1] if category else "title", "source": "categories"}
+        return {"line": "", "facts": [fact, own | {"sure": "yes"}]}
     return {"answer": "ready"}
 
 
