@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recall.artefact import Artefact
+from recall.content.space import DIMENSIONS, fit_space
+from recall.content.texts import Bag
 from recall.factorize import factorize
 from recall.recallers.als import Als
 from recall.recallers.tuning import Tuning
@@ -27,6 +30,8 @@ class FactorSet:
     factors: np.ndarray
     config: TrainConfig
     matrix: csr_matrix | None = None
+    texts: bool = False
+    """Vectors of texts: a person is the mean of his items', and training decides on the float16 copy"""
 
 
 def power_law(items: int, *, people: int, seed: int = 0) -> csr_matrix:
@@ -73,6 +78,30 @@ def flat(given: FactorSet) -> FactorSet:
     return FactorSet(
         f"{given.name}, norms made equal", factors.astype(np.float32), given.config, given.matrix
     )
+
+
+def texts(items: int, *, cache: Path, seed: int = 0) -> FactorSet:
+    """Content vectors of generated texts: each item has one of TASTES topics, a category, six words of its
+    topic and three of everybody's, all of falling frequency. Made once, then read."""
+    file = cache / f"texts-{items}x{DIMENSIONS}.npy"
+    if not file.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part.npy")
+        np.save(part, fit_space(_bags(items, seed), seed=seed)[1])
+        part.replace(file)
+    return FactorSet(f"texts of {items:,} items", np.load(file), TrainConfig(), texts=True)
+
+
+def _bags(items: int, seed: int) -> Iterator[Bag]:
+    rng = np.random.default_rng(seed)
+    for start in range(0, items, 10_000):
+        count = min(10_000, items - start)
+        topic = rng.integers(TASTES, size=count)
+        own = topic[:, None] * 300 + (rng.random((count, 6)) ** 3 * 300).astype(np.int64)
+        common = -1 - (rng.random((count, 3)) ** 3 * 20_000).astype(np.int64)
+        for at in range(count):
+            found = {str(word): 1.0 for word in (*own[at].tolist(), *common[at].tolist())}
+            yield found | {f"category {topic[at] % 20}": 2.0}
 
 
 def of_artefact(folder: Path) -> FactorSet:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from evals.bench.factors import FactorSet, flat, generated, of_artefact
+from evals.bench.factors import FactorSet, flat, generated, of_artefact, texts
 from evals.bench.figure import Figure, against
 from evals.bench.searches import Search, agreement, good_enough, peers, whyrec
 from evals.bench.serving import serving
 from recall.artefact import Artefact, write_artefact
+from recall.content.space import normalised
 from recall.errors import NotFound
 from recall.factorize import als_arrays
 from recall.foldin import fold_in, gram
@@ -46,18 +47,19 @@ def run(
             progress("no artefact in this workspace: its factors are left out")
     figures = []
     with threadpool_limits(1):
+        sets.append(texts(4_000 if quick else 1_000_000, cache=cache))
         for given in sets:
             progress(f"one user at a time: {given.name}")
             figures += one_by_one(given, users=20 if quick else 100)
             progress(f"blocks of users: {given.name}")
             figures += in_blocks(given, users=64 if quick else 256, rounds=2 if quick else 5)
         progress("fold-in")
-        figures += folding(sets[-1], rounds=50 if quick else 500)
+        figures += folding(sets[-2], rounds=50 if quick else 500)
         if current is not None and workspace is not None:
             progress("candidates for people of this workspace")
             figures += serving(workspace, current, people=20 if quick else 400)
     progress("opening an artefact")
-    return figures + opening(sets[-1], rounds=3 if quick else 7)
+    return figures + opening(sets[-2], rounds=3 if quick else 7)
 
 
 def _people(given: FactorSet, count: int, seed: int) -> tuple[np.ndarray, csr_matrix]:
@@ -74,7 +76,10 @@ def _people(given: FactorSet, count: int, seed: int) -> tuple[np.ndarray, csr_ma
             row = given.matrix[int(rng.integers(given.matrix.shape[0]))].indices
         else:
             row = rng.choice(known, 20, replace=False)
-        users[u] = fold_in(system, given.factors, row, np.full(len(row), given.config.alpha, np.float32))
+        if given.texts:
+            users[u] = normalised(given.factors[row].mean(axis=0, keepdims=True))[0]
+        else:
+            users[u] = fold_in(system, given.factors, row, np.full(len(row), given.config.alpha, np.float32))
         more = rng.choice(items, seen_count, replace=False)
         seen.append(np.sort(np.unique(np.r_[row, more])[:seen_count]))
     offsets = np.r_[0, np.cumsum([len(each) for each in seen])].astype(np.int32)
@@ -110,10 +115,15 @@ def _measure(
     return against(name, times.pop("whyrec"), times, shares)
 
 
+def _half(given: FactorSet) -> bool | None:
+    """Whether a float16 copy is kept; None as training decides."""
+    return None if given.texts else False
+
+
 def one_by_one(given: FactorSet, *, users: int) -> list[Figure]:
     n = min(N, len(given.factors) // 4)
     vectors, seen = _people(given, users, seed=1)
-    searches = {"whyrec": whyrec(given.factors, n), **peers(given.factors, n)}
+    searches = {"whyrec": whyrec(given.factors, n, half=_half(given)), **peers(given.factors, n)}
     searches["whyrec float16"] = whyrec(given.factors, n, half=True)
     turns = [(vectors[u : u + 1], seen[u]) for u in range(users)]
     return _measure(f"top {n}, {given.name}", searches, turns, given.factors, n)
@@ -121,7 +131,7 @@ def one_by_one(given: FactorSet, *, users: int) -> list[Figure]:
 
 def in_blocks(given: FactorSet, *, users: int, rounds: int) -> list[Figure]:
     n = min(N, len(given.factors) // 4)
-    searches = {"whyrec": whyrec(given.factors, n), **peers(given.factors, n)}
+    searches = {"whyrec": whyrec(given.factors, n, half=_half(given)), **peers(given.factors, n)}
     turns = [_people(given, users, seed=10 + turn) for turn in range(rounds)]
     return _measure(f"top {n} of {users} users, {given.name}", searches, turns, given.factors, n)
 

@@ -19,7 +19,7 @@ Search = Callable[[np.ndarray, csr_matrix], np.ndarray | None]
 """(users float32[u × k], their seen items u × items) → item rows [u × n], best first; None: finds nothing."""
 
 
-def whyrec(factors: np.ndarray, n: int, *, half: bool = False) -> Search:
+def whyrec(factors: np.ndarray, n: int, *, half: bool | None = False) -> Search:
     index = FactorIndex.build(factors, half=half)
 
     def search(users: np.ndarray, seen: csr_matrix) -> np.ndarray:
