@@ -213,6 +213,11 @@ def test_facts_bring_items_together_whose_own_words_do_not(tmp_path: Path) -> No
     dataset = Dataset.load(build)
     told = Content(Content.fit(dataset), Tuning())
     query = history(dataset, 0)
+    rows = dataset.items.rows([item("three"), item("four"), item("one")])
+    assert told.facts_in_common(query, rows).tolist() == [1, 0, 1]
+    apart, of = unlinked(dataset)
+    again = Content(Content.fit(apart), Tuning())
+    assert again.facts_in_common(history(apart, 0), of[0][rows]).tolist() == [1, 0, 1]
     assert len(alone.scores(query, 5)[0]) == 0
     assert dataset.items.names(told.scores(query, 1)[0]) == [item("three")]
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from recall.attributes import Tags
 from recall.content.space import Space, fit_made, fit_space
+from recall.content.tags import in_common, tag_arrays
 from recall.content.texts import asked_for
 from recall.recallers.contributions import Contributions
 from recall.recallers.lookups import dots, weighted_sum
@@ -47,11 +49,13 @@ class Content:
         self._index = FactorIndex.of(arrays)
         self._place = arrays["place"]
         self._space = Space.of(arrays)
+        self._facts = Tags.open(arrays, "fact")
         self._decay, self._dislike = tuning.content_decay, tuning.content_dislike
 
     @classmethod
     def fit(cls, dataset: Dataset, *, seed: int = 0) -> dict[str, np.ndarray]:
-        """The space's arrays, the items' vectors by FactorIndex and their places (int32, -1: no text)."""
+        """The space's arrays, the items' vectors by FactorIndex and their places (int32, -1: no text), and
+        the facts that items share (recall/content/tags.py)."""
         texts = dataset.texts
         if texts is None:
             space, vectors = fit_space([{}] * len(dataset.items))
@@ -61,7 +65,7 @@ class Content:
             space, vectors = fit_space(texts.bags(), seed=seed)
         if texts is not None and texts.owner is not None:
             vectors = vectors[texts.owner]
-        return cls.packed(vectors) | space.arrays()
+        return cls.packed(vectors) | space.arrays() | tag_arrays(texts, len(dataset.items))
 
     @staticmethod
     def packed(vectors: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,6 +100,10 @@ class Content:
             return None
         found = self._space.project([asked_for(text)])[0]
         return found if found.any() else None
+
+    def facts_in_common(self, query: RowQuery, items: np.ndarray) -> np.ndarray:
+        """float32: how many extracted facts each of these rows shares with what the person liked."""
+        return in_common(self._facts, query.liked()[1], items)
 
     def _profile(self, query: RowQuery) -> Profile:
         place = self._place[query.items]
