@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from api.migrations import upgrade
 from api.settings import Settings
+from recall.build_table import read_table
 from recall.errors import NotFound
 from recall.library import BuildLibrary
 from recall.store import Store, open_store
@@ -17,8 +19,9 @@ from recall.store.links import load_ledger
 from recall.types import Item
 from recall.workspace import Workspace
 from rerank.knowledge.items import Items, domains_of
+from rerank.knowledge.people import People, Reading
 from rerank.knowledge.runner import Limits, Report, run
-from rerank.knowledge.store import extracted
+from rerank.knowledge.store import cited_events, extracted
 from rerank.llm import make_model
 from rerank.llm.layers import Layers
 from rerank.llm.limits_config import CacheConfig
@@ -95,7 +98,7 @@ async def extract_items(ground: Ground, options: Options | None = None) -> Repor
     reading = Items(
         ground.store,
         domains_of({name: one.domain for name, one in settings.platforms.items()}, config.domain),
-        await asyncio.to_thread(lambda: frozenset(_categories(items()))),
+        await asyncio.to_thread(_categories, Workspace(settings.workspace).builds.folder / library.build),
         config.language,
         config.max_tokens,
     )
@@ -115,5 +118,51 @@ async def extract_items(ground: Ground, options: Options | None = None) -> Repor
     )
 
 
-def _categories(items: Iterator[Item]) -> Iterator[str]:
-    return (name.casefold() for item in items for name in item.categories)
+async def extract_people(ground: Ground, options: Options | None = None) -> Report:
+    """Read the history of every person of the build who is new, or of whom enough came in or went since."""
+    options = options or Options()
+    settings, library = ground.settings, ground.library
+    config = settings.knowledge
+    domains = {one.domain for one in settings.platforms.values()}
+    reading = Reading(
+        language=config.language,
+        domain=config.domain or (domains.pop() if len(domains) == 1 else "items"),
+        max_tokens=config.max_tokens,
+        summary_tokens=settings.rank.summary_tokens,
+        floor=settings.rank.floor,
+        title_chars=settings.rank.title_chars,
+    )
+    people = People(
+        ground.store,
+        library,
+        reading,
+        ground.model.count,
+        await cited_events(ground.store),
+        config.refresh_events,
+    )
+    persons = sorted(options.only) or await asyncio.to_thread(library.people)
+    subjects = await asyncio.to_thread(lambda: list(people.subjects(persons)))
+    return await run(
+        subjects,
+        people.ask,
+        people.read,
+        people.save,
+        model=ground.model,
+        earlier=await extracted(ground.store, "person"),
+        due=people.due,
+        empty=people.empty,
+        concurrency=config.concurrency,
+        limits=options.limits,
+        prices=load_prices(settings.budget.prices),
+        again=options.again,
+        stop=options.stop,
+        progress=lambda report: options.progress(report, len(subjects)),
+    )
+
+
+def _categories(build: Path) -> frozenset[str]:
+    """All categories that the build's items have, case folded."""
+    import pyarrow.compute as pc
+
+    lists = read_table(build, "items", ["categories"])["categories"]
+    return frozenset(name.casefold() for name in pc.list_flatten(lists).unique().to_pylist() if name)

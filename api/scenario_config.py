@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from recall.errors import ConfigError
 from recall.recall_config import RecallConfig
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.knowledge.config import KnowledgeConfig
 
 PRESETS: Mapping[str, dict[str, Any]] = {
     "shop": {"k": 12, "rank": {"domain": "shop", "deadline": 2.0}, "recall": {"max_per_category": 4}},
@@ -44,8 +45,16 @@ class RulesConfig(_Section):
     """Whether items that the person already had may be proposed."""
 
 
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "rank": RankConfig,
+    "reasons": ReasonsConfig,
+    "recall": RecallConfig,
+    "knowledge": KnowledgeConfig,
+}
+
+
 class ArmConfig(_Section):
-    """How one way to recommend differs from [rank], [reasons], [recall] and [llm]."""
+    """How one way to recommend differs from [rank], [reasons], [recall], [knowledge] and [llm]."""
 
     rank: dict[str, Any] = {}
     """Keys of [rank]: method, prompt, depth, weight, deadline …"""
@@ -53,12 +62,14 @@ class ArmConfig(_Section):
     """Keys of [reasons]."""
     recall: dict[str, Any] = {}
     """Keys of [recall]."""
+    knowledge: dict[str, Any] = {}
+    """Keys of [knowledge]: what answers show and rest on."""
     model: str | None = None
     """Another model of the configured endpoint."""
 
     @model_validator(mode="after")
     def _known_keys(self) -> Self:
-        for name, section in (("rank", RankConfig), ("reasons", ReasonsConfig), ("recall", RecallConfig)):
+        for name, section in _SECTIONS.items():
             section.model_validate(getattr(self, name))
         return self
 

@@ -135,6 +135,7 @@ def _variant(
     rank = _changed(settings.rank, where, "rank", configs)
     reasons = _changed(settings.reasons, where, "reasons", configs)
     recall = _changed(settings.recall, where, "recall", configs)
+    uses = _changed(settings.knowledge, where, "knowledge", configs)
     name = next((config.model for config in reversed(configs) if config.model), None)
     model = None
     if name is not None:
@@ -144,7 +145,7 @@ def _variant(
             stack.push_async_callback(model.aclose)
             model = model if pipeline.layers is None else pipeline.layers.around(model)
     stock = None if recall == settings.recall else _with_rules(pipeline.stock, recall)
-    return pipeline.variant(rank=rank, reasons=reasons, model=model, stock=stock)
+    return pipeline.variant(rank=rank, reasons=reasons, model=model, stock=stock, uses=uses)
 
 
 def _changed(base: Config, where: str, section: str, configs: tuple[ArmConfig, ...]) -> Config:

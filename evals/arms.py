@@ -16,6 +16,7 @@ from evals.cases import Case
 from evals.config import ArmConfig, EvalConfig
 from recall.errors import ConfigError
 from rerank.config import RankConfig, ReasonsConfig
+from rerank.knowledge.config import KnowledgeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Arm:
     config: ArmConfig | None = None
     rank: RankConfig = field(default_factory=lambda: RankConfig(method="keep-order"))
     reasons: ReasonsConfig = field(default_factory=lambda: ReasonsConfig(enabled=False))
+    knowledge: KnowledgeConfig = field(default_factory=KnowledgeConfig)
 
     @property
     def fixed(self) -> bool:
@@ -51,8 +53,11 @@ class Arm:
         return list(range(n)) if scores is None else sorted(range(n), key=lambda at: -scores[at])
 
 
-def arms(config: EvalConfig, rank: RankConfig, reasons: ReasonsConfig) -> tuple[Arm, ...]:
-    """Fixed rows, then the declared arms with grids spelt out, over the sections [rank] and [reasons].
+def arms(
+    config: EvalConfig, rank: RankConfig, reasons: ReasonsConfig, knowledge: KnowledgeConfig | None = None
+) -> tuple[Arm, ...]:
+    """Fixed rows, then the declared arms with grids spelt out, over the sections [rank], [reasons] and
+    [knowledge].
 
     ConfigError for a name that two arms have, an unknown model or key, and values that do not fit.
     """
@@ -62,7 +67,8 @@ def arms(config: EvalConfig, rank: RankConfig, reasons: ReasonsConfig) -> tuple[
             if one.model != "default" and one.model not in config.models:
                 known = ", ".join(["default", *config.models])
                 raise ConfigError(f"arm {one.name!r}: no model {one.model!r}; known: {known}")
-            found.append(Arm(one.name, one, _rank(one, rank), _reasons(one, reasons)))
+            known_by = _knowledge(one, knowledge or KnowledgeConfig())
+            found.append(Arm(one.name, one, _rank(one, rank), _reasons(one, reasons), known_by))
     names = [arm.name for arm in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -86,6 +92,13 @@ def _reasons(arm: ArmConfig, base: ReasonsConfig) -> ReasonsConfig:
         raise ConfigError(f"arm {arm.name!r}: reasons: {_told(error)}") from error
 
 
+def _knowledge(arm: ArmConfig, base: KnowledgeConfig) -> KnowledgeConfig:
+    try:
+        return KnowledgeConfig.model_validate({**dict(base), **arm.knowledge})
+    except ValidationError as error:
+        raise ConfigError(f"arm {arm.name!r}: knowledge: {_told(error)}") from error
+
+
 def _spelt_out(arm: ArmConfig) -> Sequence[ArmConfig]:
     if not arm.grid:
         return (arm,)
@@ -93,9 +106,11 @@ def _spelt_out(arm: ArmConfig) -> Sequence[ArmConfig]:
     for values in product(*arm.grid.values()):
         chosen = dict(zip(arm.grid, values, strict=True))
         fields: dict[str, Any] = {**arm.model_dump(exclude={"grid"}), "rank": dict(arm.rank)}
+        fields["knowledge"] = dict(arm.knowledge)
         for key, value in chosen.items():
-            if key.startswith("rank."):
-                fields["rank"][key.removeprefix("rank.")] = value
+            table, _, own = key.partition(".")
+            if own and table in ("rank", "knowledge"):
+                fields[table][own] = value
             else:
                 fields[key] = value
         words = [

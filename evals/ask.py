@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from evals.arms import Arm
+from evals.profiles import with_profile
 from evals.recorder import JOB, Job
 from recall.types import History
 from rerank.blend import blend
@@ -41,6 +42,8 @@ async def ask(pipeline: Pipeline, arm: Arm, job: Job, *, seed: int) -> dict[str,
     )
     token = JOB.set(job)
     try:
+        if arm.knowledge.profile != "off" and pipeline.model is not None and not arm.fixed:
+            pipeline = await with_profile(pipeline, arm, job)
         answer = await pipeline.recommend(request)
     finally:
         JOB.reset(token)

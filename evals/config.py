@@ -66,6 +66,9 @@ class ArmConfig(_Section):
     """Share of the model's order in the final one; 1 measures the model alone."""
     rank: dict[str, Any] = {}
     """Further keys of [rank]."""
+    knowledge: dict[str, Any] = {}
+    """Keys of [knowledge]: facts_in_prompts, profile, facts_in_reasons, open_world, floor. A profile is read
+    by the arm's model out of the case's own history, one call more for each case."""
     reasons: bool | dict[str, Any] = False
     """Whether reasons are written too, for the first `shown`; a table gives keys of [reasons]."""
     shown: int = Field(5, ge=1, le=100)
@@ -78,7 +81,8 @@ class ArmConfig(_Section):
     deadline: float = Field(600.0, gt=0)
     """Seconds for one case."""
     grid: dict[str, list[Any]] = {}
-    """Key of the arm, or rank.KEY → values; one arm for each combination, named after its values."""
+    """Key of the arm, rank.KEY or knowledge.KEY → values; one arm for each combination, named after its
+    values."""
 
     @field_validator("rank")
     @classmethod
@@ -123,6 +127,8 @@ class EvalConfig(_Section):
         """Of everything that decides what is asked: arms, cases, models, seed."""
         said = self.model_dump(mode="json", exclude={"description", "concurrency", "prices"})
         for arm in said["arms"]:
+            if not arm["knowledge"]:
+                del arm["knowledge"]  # as before there was any
             if (arm["prompt"] or "").endswith(".md"):
                 text = Path(arm["prompt"]).read_bytes()
                 arm["prompt"] = f"{Path(arm['prompt']).name} {hashlib.sha256(text).hexdigest()}"

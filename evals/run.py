@@ -28,6 +28,7 @@ from recall.recall_config import RecallConfig
 from rerank.assembly import assemble
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.knowledge.config import KnowledgeConfig
+from rerank.knowledge.types import Knowledge
 from rerank.llm import LLMConfig, make_model
 from rerank.llm.prices import load_prices
 from rerank.pipeline import Pipeline
@@ -89,16 +90,18 @@ async def run(
     statements: Sequence[Statement] = (),
     pool: Pool | None = None,
     models: Mapping[str, ChatModel] | None = None,
+    knowledge: Knowledge | None = None,
     step: Callable[[str], None] = lambda text: None,
     progress: Callable[[Progress], None] = lambda state: None,
 ) -> Ended:
     """Run or go on with a run; its folder is runs/NAME under the workspace's evals.
 
     `budget` is the most money that the run may cost in all, earlier parts included. `statements` are
-    people's consents beside [consent]; `models` replaces the configured ones by name. ConfigError when the
+    people's consents beside [consent]; `models` replaces the configured ones by name; `knowledge` holds the
+    facts that arms may show (profiles are read anew, from what was not held out). ConfigError when the
     folder holds another configuration's run; LeakError when something held out reaches a prompt.
     """
-    compared = arms(config, settings.rank, settings.reasons)
+    compared = arms(config, settings.rank, settings.reasons, settings.knowledge)
     folder = runs_folder(settings.workspace) / config.name
     results = Lines(folder / RESULTS)
     try:
@@ -128,6 +131,8 @@ async def run(
                 calls, spending = Calls(file), Spending(load_prices(_prices(settings, config)), budget)
                 if not earlier:
                     results.add(await header(config, frozen, ready.models, compared))
+                if knowledge is not None:
+                    ready = Ready(ready.base.variant(knowledge=knowledge), ready.models)
                 runner = _Runner(config, compared, frozen, ready, results, calls, spending)
                 return await runner(earlier[1:], folder, progress)
             finally:
@@ -279,7 +284,7 @@ def _pipeline(arm: Arm, ready: Ready, calls: Calls) -> Pipeline:
         return ready.base.variant(rank=arm.rank, reasons=arm.reasons)
     model = ready.models.get(arm.config.model)
     recorded = RecordedModel(model, calls) if model is not None else None
-    made = ready.base.variant(rank=arm.rank, reasons=arm.reasons, model=recorded)
+    made = ready.base.variant(rank=arm.rank, reasons=arm.reasons, model=recorded, uses=arm.knowledge)
     if arm.config.rename:
         stock = renamed_stock(ready.base.stock())
         made.stock = lambda: stock

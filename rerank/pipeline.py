@@ -8,7 +8,6 @@ fail. Whatever a model does, the answer comes by the deadline, at worst in recal
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -20,7 +19,7 @@ from prompts import Prompt, load
 from recall.errors import ConfigError, ModelError
 from recall.protocols import Library, Recall, Stock
 from rerank.blend import blend
-from rerank.common import Shared, shared_facts
+from rerank.common import Shared
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.explaining import explain
 from rerank.ground import Ground, fetch
@@ -33,8 +32,9 @@ from rerank.methods import METHODS, RankTask, check_needs
 from rerank.methods.keep_order import kept
 from rerank.provenance import ReasonsAccount, provenance_of
 from rerank.reasons import ReasonTask
+from rerank.shown import Shown
 from rerank.stopwatch import Stopwatch
-from rerank.summary import EMPTY, Summary, summarise, with_profile
+from rerank.summary import EMPTY, Summary
 from rerank.types import (
     Cause,
     ChatModel,
@@ -50,7 +50,7 @@ from rerank.types import (
     Request,
     StreamEvent,
 )
-from rerank.weights import RankWeights, Weighed
+from rerank.weights import RankWeights, weigh
 
 if TYPE_CHECKING:
     from rerank.journal import Journal
@@ -175,9 +175,13 @@ class Pipeline:
         yield Recalled(ground.recalled(request.k))
         depth = min(request.depth or self.rank.depth, len(ground.found.candidates))
         used = UseCounts()
+        shown = Shown(request, ground, self.rank, self.use, used)
         with watch("rank"):
-            summary, ranking = await self._rank(request, ground, depth, prompt, deadline, used)
-        weighed = self._weight(request, ground, ranking, prompt)
+            summary, ranking = await self._rank(request, ground, depth, prompt, deadline, shown)
+        default = self.model.weight if self.model else None
+        weighed = weigh(
+            self.rank.weight, default, self.weights, ranking.model, prompt, request, ground.history
+        )
         scores = ground.found.scores
         order = blend(scores, ranking, weighed[0], self.rank.cap)
         ranked = ground.ranked(ranking, order.order[: request.k], order.scores)
@@ -187,10 +191,10 @@ class Pipeline:
             skip = self._no_reasons(ranking, summary)
             model = None if skip else self.model
             shared: tuple[Shared, ...] = ()
-            if model is not None and self.use.in_reasons:
+            if model is not None:
                 with watch("explain"):
-                    shared = await asyncio.to_thread(self._shared, request, ranked, summary or EMPTY)
-                used.counts["shared_facts"] += len(shared)
+                    items = [one.item for one in ranked]
+                    shared = await shown.shared(items, summary or EMPTY, self.reasons.silent)
             task = self._reason_task(request, ground, ranked, summary or EMPTY, wording, shared)
             own = _part(deadline, 1.0)
             account.cause = skip
@@ -224,9 +228,11 @@ class Pipeline:
             milliseconds=watch.milliseconds(),
             knowledge=used.told(),
         )
-        items = tuple(replace(item, reason=found.get(place)) for place, item in enumerate(ranked))
+        told = ranked
+        if found:
+            told = tuple(replace(item, reason=found.get(place)) for place, item in enumerate(ranked))
         calls = (*ranking.calls, *account.calls)
-        yield Done(Recommendation(id, request, ground.history, items, provenance, calls, ranking))
+        yield Done(Recommendation(id, request, ground.history, told, provenance, calls, ranking))
 
     def _rank_prompt(self, request: Request) -> Prompt | None:
         method = METHODS[self.rank.method]
@@ -261,7 +267,7 @@ class Pipeline:
         depth: int,
         prompt: Prompt | None,
         deadline: Deadline,
-        used: UseCounts,
+        shown: Shown,
     ) -> tuple[Summary | None, Ranking]:
         """The history's summary, None where none was made, and the model's order of the first `depth`
         candidates."""
@@ -279,25 +285,21 @@ class Pipeline:
         try:
             async with asyncio.timeout(own.left()):
                 capabilities = await self.model.capabilities(own)
-                summary = await self._summary(request, ground, self.model)
+                summary = await shown.history(self.model)
                 if prompt is None:
                     return summary, kept(depth, Cause.KEEP_ORDER)
                 method = METHODS[self.rank.method]
                 check_needs(method, capabilities)
-                shown = tuple(ground.items[c.item] for c in ground.found.candidates[:depth])
-                told, profile = await self._with_profile(request, ground, summary, prompt, used)
-                facts = {}
-                if self.use.in_prompts:
-                    facts = await asyncio.to_thread(self.use.shown, [item.id for item in shown])
-                    used.facts(list(facts.values()))
+                candidates = tuple(ground.items[c.item] for c in ground.found.candidates[:depth])
+                person, profile = await shown.person(summary, prompt, self.model)
                 task = RankTask(
-                    summary=told,
-                    candidates=shown,
+                    summary=person,
+                    candidates=candidates,
                     prompt=prompt,
                     platform=request.platform,
                     wish=request.wish,
                     settings=self.rank,
-                    facts=facts,
+                    facts=await shown.facts(candidates),
                     profile=profile,
                 )
                 return summary, await method.rank(task, self.model, own)
@@ -308,67 +310,6 @@ class Pipeline:
         except ConfigError:
             cause = Cause.UNSUPPORTED
         return summary, kept(depth, cause)
-
-    async def _with_profile(
-        self, request: Request, ground: Ground, summary: Summary, prompt: Prompt, used: UseCounts
-    ) -> tuple[Summary, str]:
-        """What the ranking model sees of the person, and the profile for prompts with a place for it."""
-        if not self.use.profiles or self.model is None:
-            return summary, ""
-        now, floor = _now(request), self.rank.floor
-        statements = await asyncio.to_thread(
-            lambda: self.use.statements(ground.history, now=now, as_of=request.as_of, floor=floor)
-        )
-        if not statements:
-            return summary, ""
-        told = await with_profile(
-            summary,
-            statements,
-            instead=self.use.config.profile == "instead",
-            budget_tokens=self.rank.summary_tokens,
-            count=self.model.count,
-            language=request.language,
-        )
-        text = " ".join(one.text for one in statements) if "profile" in prompt.placeholders else ""
-        shown = len(statements) if text else sum(line.label[0] == "p" for line in told.lines)
-        used.statements(shown if text or "history" in prompt.placeholders else 0)
-        return told, text
-
-    def _shared(self, request: Request, ranked: Items, summary: Summary) -> tuple[Shared, ...]:
-        """What the returned items have in common with the history's lines. May read the store."""
-        items = [one.item for one in ranked]
-        known = [line.event.item for line in summary.lines if line.event]
-        facts = self.use.facts(list(dict.fromkeys([*(item.id for item in items), *known])))
-        silent = self.reasons.silent
-        return shared_facts(items, summary, facts, language=request.language, silent=silent)
-
-    async def _summary(self, request: Request, ground: Ground, model: ChatModel) -> Summary:
-        return await summarise(
-            ground.history,
-            ground.items,
-            platform=request.platform,
-            now=_now(request),
-            budget_tokens=self.rank.summary_tokens,
-            count=model.count,
-            floor=self.rank.floor,
-            language=request.language,
-            title_chars=self.rank.title_chars,
-        )
-
-    def _weight(self, request: Request, ground: Ground, ranking: Ranking, prompt: Prompt | None) -> Weighed:
-        """The weight, where it comes from, and the segment of a fitted one.
-
-        No wish took part in the fitting, so a request with one has the engine's default.
-        """
-        if self.rank.weight is not None:
-            return self.rank.weight, "configured", None
-        if self.model is None:
-            return 0.0, "none", None
-        if prompt is not None and not request.wish:
-            own = (ranking.model or "", prompt.method, prompt.file_hash)
-            if found := self.weights().of(*own, ground.history, request.platform):
-                return found[0], "fitted", found[1]
-        return self.model.weight, "default", None
 
     def _reason_task(
         self,
@@ -400,10 +341,6 @@ class Pipeline:
         if not self.reasons.enabled:
             return Cause.KEEP_ORDER
         return ranking.cause if summary is None or ranking.cause in _HOPELESS else None
-
-
-def _now(request: Request) -> int:
-    return int(time.time()) if request.as_of is None else request.as_of
 
 
 def _part(deadline: Deadline, share: float) -> Deadline:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from prompts import Prompt
 from recall.errors import ConfigError
 from recall.types import LIKE, History
+from rerank.types import Request
 
 log = logging.getLogger("whyrec.rank")
 
@@ -158,3 +161,28 @@ def segments(history: History, platform: str | None) -> tuple[str, ...]:
     length = "0" if count == 0 else "1-4" if count < 5 else "5-19" if count < 20 else "20+"
     narrow = () if platform is None else (f"{platform} {length}",)
     return (*narrow, length, EVERYBODY)
+
+
+def weigh(
+    configured: float | None,
+    default: float | None,
+    weights: Callable[[], RankWeights],
+    model: str | None,
+    prompt: Prompt | None,
+    request: Request,
+    history: History,
+) -> Weighed:
+    """The weight, where it comes from, and the segment of a fitted one. `default` is the engine's, None
+    without a model; `model` is the name as served.
+
+    No wish took part in the fitting, so a request with one has the engine's default.
+    """
+    if configured is not None:
+        return configured, "configured", None
+    if default is None:
+        return 0.0, "none", None
+    if prompt is not None and not request.wish:
+        found = weights().of(model or "", prompt.method, prompt.file_hash, history, request.platform)
+        if found:
+            return found[0], "fitted", found[1]
+    return default, "default", None

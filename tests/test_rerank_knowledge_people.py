@@ -18,7 +18,7 @@ from recall.library import BuildLibrary
 from recall.store import Store
 from recall.store.erasure import hide
 from recall.types import Event, History, Item
-from rerank.knowledge.people import People
+from rerank.knowledge.people import People, Reading
 from rerank.knowledge.reader import StoredKnowledge
 from rerank.knowledge.runner import Report, run
 from rerank.knowledge.statements import parse_statements
@@ -158,7 +158,8 @@ async def extract(
     names: Sequence[str] = ("ann", "bob", "cid"),
     **more: Any,
 ) -> Report:
-    people = People(store, known, cited=await cited_events(store), **more)
+    reading = Reading(domain=more.pop("domain", "items"))
+    people = People(store, known, reading, cited=await cited_events(store), **more)
     return await run(
         list(people.subjects([person(name) for name in names])),
         people.ask,

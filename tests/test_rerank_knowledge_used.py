@@ -17,18 +17,20 @@ from recall.library import BuildLibrary
 from recall.protocols import Stock
 from recall.train import train
 from recall.train_config import TrainConfig
-from recall.types import Because, Candidate, History, Item
+from recall.types import Because, Candidate, History
 from recall.workspace import Workspace
+from rerank.common import shared_facts
 from rerank.config import RankConfig, ReasonsConfig
 from rerank.drafts import _key
 from rerank.knowledge.config import KnowledgeConfig
 from rerank.knowledge.reader import HeldKnowledge
 from rerank.knowledge.types import OPEN, Fact, Knowledge, Profile, Statement
+from rerank.knowledge.use import Use
 from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.pipeline import Pipeline
 from rerank.reasons import ReasonTask
-from rerank.summary import EMPTY, Summary, estimate, summarise, with_profile
-from rerank.types import RankedItem, Recommendation, Request
+from rerank.summary import EMPTY, estimate, summarise, with_profile
+from rerank.types import Recommendation, Request
 from tests.worlds import item, person, write_build
 
 FILMS = [f"film{number:02}" for number in range(10)]
@@ -236,28 +238,16 @@ async def test_what_only_a_disliked_film_shares_is_not_offered(stock: Stock) -> 
 
 
 async def test_a_reason_that_is_kept_is_asked_for_again_once_its_facts_change(stock: Stock) -> None:
+    shown = tuple(stock.library.items([item("film00")]))
+    history = stock.library.history(person("ann"))
+    known = dict(zip(sorted(history.items), stock.library.items(sorted(history.items)), strict=True))
+    summary = await summarise(history, known, platform=None, now=1000, budget_tokens=500)
     keys = []
-    for some in (facts(), facts(), facts(film00=(fact("film00", "war"),))):
-        pipeline = Pipeline(
-            lambda: stock,
-            ScriptedModel(answering),
-            RankConfig(),
-            ReasonsConfig(),
-            knowledge=HeldKnowledge(some),
-        )
-        request = Request(person("ann"), k=1, as_of=1000)
-        shown = stock.library.items([item("film00")])
-        history = stock.library.history(person("ann"))
-        known = dict(zip(sorted(history.items), stock.library.items(sorted(history.items)), strict=True))
-        summary = await _summary(history, known)
-        ranked = tuple(RankedItem(one, 1, 1.0, Candidate(one.id, 0, 1.0), "recall") for one in shown)
-        shared = pipeline._shared(request, ranked, summary)
-        keys.append(_key(ReasonTask(summary, tuple(shown), known, load("reasons-list"), shared=shared), 0))
-    assert keys[0] == keys[1] != keys[2]
-
-
-async def _summary(history: History, known: dict[str, Item]) -> Summary:
-    return await summarise(history, known, platform=None, now=1000, budget_tokens=500)
+    for some in (facts(), facts(), facts(film00=(fact("film00", "war"),)), {}):
+        counting = Use(HeldKnowledge(some)).facts([*known, item("film00")])
+        shared = shared_facts(shown, summary, counting, language="en")
+        keys.append(_key(ReasonTask(summary, shown, known, load("reasons-list"), shared=shared), 0))
+    assert keys[0] == keys[1] and len({json.dumps(key) for key in keys}) == 3
 
 
 class _Broken:

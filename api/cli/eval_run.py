@@ -64,6 +64,7 @@ def run_declared(
     from recall.store import open_store
     from recall.store.consents import load_statements
     from recall.workspace import Workspace
+    from rerank.knowledge.reader import StoredKnowledge
 
     evaluation, settings = load_config(declared), load_settings(config)
     if fresh:
@@ -74,15 +75,15 @@ def run_declared(
             store_url = settings.store.resolve(Workspace(settings.workspace).store_file)
             async with open_store(store_url) as store:
                 await upgrade(store)
-                statements = await load_statements(store)
-            return await start(
-                settings,
-                evaluation,
-                budget=budget,
-                statements=statements,
-                step=shown.step,
-                progress=shown.progress,
-            )
+                return await start(
+                    settings,
+                    evaluation,
+                    budget=budget,
+                    statements=await load_statements(store),
+                    knowledge=StoredKnowledge(store),
+                    step=shown.step,
+                    progress=shown.progress,
+                )
 
         return asyncio.run(whole())
 

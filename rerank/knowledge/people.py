@@ -18,7 +18,7 @@ from rerank.knowledge.store import MOST_PARTS, Extraction, part_of, save_damaged
 from rerank.knowledge.subjects import Found, Question, Settled, Subject, messages_of
 from rerank.knowledge.types import Profile, Statement
 from rerank.summary import Count, Summary, summarise
-from rerank.types import Reply
+from rerank.types import ChatModel, Deadline, Reply, Sampling
 from rerank.verbs import Language
 
 PROMPT = "extract-people"
@@ -53,42 +53,92 @@ class Part:
 
 
 @dataclass(frozen=True)
-class People:
-    """Extraction of people: makes subjects of persons, and is what the runner asks, reads and saves with.
+class Reading:
+    """How a history is shown and asked about. `domain` names what the platforms offer; events on links below
+    `floor` are not shown; `as_of` (None: now) is when the reading takes place, in UTC seconds."""
 
-    `domain` names in the prompt what the platforms offer. `as_of` leaves out what came later and dates the
-    profiles, for evaluations. `cited` are the events that stored statements rest on, by subject
-    (rerank.knowledge.store.cited_events). Events on links below `floor` are not shown.
-    """
-
-    store: Store
-    library: Histories
-    count: Count | None = None
-    cited: Mapping[str, frozenset[str]] = field(default_factory=dict)
     language: Language = "en"
     domain: str = "items"
     max_tokens: int = 300
-    refresh_events: int = 5
     summary_tokens: int = 800
     floor: float = 0.5
     title_chars: int = 120
     as_of: int | None = None
     prompt: str = PROMPT
-    _shown: dict[str, tuple[Summary, dict[str, Item]]] = field(default_factory=dict, repr=False)
 
     @property
     def worded(self) -> Prompt:
         return load(self.prompt, language=self.language, domain=self.domain)
+
+    async def shown(self, history: History, items: Mapping[str, Item], count: Count | None) -> Summary:
+        """The lines that a model sees of a history; `items` are those of its events."""
+        return await summarise(
+            history,
+            items,
+            platform=None,
+            now=int(time.time()) if self.as_of is None else self.as_of,
+            budget_tokens=self.summary_tokens,
+            count=count,
+            floor=self.floor,
+            language=self.language,
+            title_chars=self.title_chars,
+        )
+
+    def question(self, shown: Summary, person: str | None) -> Question:
+        rendered = self.worded.render(history=shown.text, platform="")
+        return Question(messages_of(rendered), STATEMENTS_SCHEMA, self.max_tokens, person)
+
+    def read(
+        self, reply: str, shown: Summary, items: Mapping[str, Item]
+    ) -> Found[tuple[Statement, ...]] | None:
+        return parse_statements(reply, shown, items, self.worded)
+
+
+async def profile_of(
+    model: ChatModel, history: History, items: Mapping[str, Item], reading: Reading, deadline: Deadline
+) -> Profile | None:
+    """One history read now, without a store: for evaluations, where nothing may be known of what comes later.
+
+    None where there is nothing to ask about or the reply can't be read. ModelError where there is none.
+    """
+    shown = await reading.shown(history, items, model.count)
+    if len(history.events) < FEWEST_EVENTS or not shown.lines:
+        return None
+    asked = reading.question(shown, history.person)
+    sampling = Sampling(asked.max_tokens)
+    reply = await model.chat(asked.messages, sampling=sampling, deadline=deadline, schema=asked.schema)
+    found = reading.read(reply.text, shown, items)
+    if found is None:
+        return None
+    when = int(time.time()) if reading.as_of is None else reading.as_of
+    return Profile(history.person or "", found.value, reply.model, reading.worded.hash, when)
+
+
+@dataclass(frozen=True)
+class People:
+    """Extraction of people: makes subjects of persons, and is what the runner asks, reads and saves with.
+
+    `count` counts tokens as the model does; `cited` are the events that stored statements rest on, by subject
+    (rerank.knowledge.store.cited_events).
+    """
+
+    store: Store
+    library: Histories
+    reading: Reading = Reading()
+    count: Count | None = None
+    cited: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    refresh_events: int = 5
+    _shown: dict[str, tuple[Summary, dict[str, Item]]] = field(default_factory=dict, repr=False)
 
     def subjects(self, persons: Iterable[str]) -> Iterator[Subject[Part]]:
         """One for each part of each person, in their order; none of a person who is not known any more.
 
         Reads histories: call it in a thread that runs no event loop.
         """
-        asked = self.worded.hash
+        asked = self.reading.worded.hash
         for person in persons:
             try:
-                events = self.library.history(person, as_of=self.as_of).events
+                events = self.library.history(person).events
             except NotFound:
                 continue
             groups = self.library.agreeing(person, sorted({event.platform for event in events}))[:MOST_PARTS]
@@ -118,43 +168,23 @@ class People:
             history, items = await asyncio.to_thread(self._read, part)
         except NotFound:  # erased meanwhile: what is saved then is refused
             return None
-        shown = await self.shown(history, items)
+        shown = await self.reading.shown(history, items, self.count)
         if not shown.lines:
             return None
         self._shown[subject.id] = shown, items
-        return self.question(shown, part.person)
-
-    async def shown(self, history: History, items: Mapping[str, Item]) -> Summary:
-        """The lines that a model sees of a history."""
-        return await summarise(
-            history,
-            items,
-            platform=None,
-            now=int(time.time()) if self.as_of is None else self.as_of,
-            budget_tokens=self.summary_tokens,
-            count=self.count,
-            floor=self.floor,
-            language=self.language,
-            title_chars=self.title_chars,
-        )
-
-    def question(self, shown: Summary, person: str | None) -> Question:
-        rendered = self.worded.render(history=shown.text, platform="")
-        return Question(messages_of(rendered), STATEMENTS_SCHEMA, self.max_tokens, person)
+        return self.reading.question(shown, part.person)
 
     def read(self, subject: Subject[Part], reply: Reply) -> Found[tuple[Statement, ...]] | None:
-        summary, items = self._shown[subject.id]
-        return parse_statements(reply.text, summary, items, self.worded)
+        return self.reading.read(reply.text, *self._shown[subject.id])
 
     async def save(self, settled: Settled[Part], found: Found[tuple[Statement, ...]] | None) -> bool:
         one, part = settled.subject, settled.subject.what
         self._shown.pop(one.id, None)
         if found is None:
             return await save_damaged(self.store, "person", settled.extraction(), since=settled.began)
-        when = settled.began if self.as_of is None else self.as_of
         return await save_profile(
             self.store,
-            Profile(part.person, found.value, settled.served, one.prompt_hash, when),
+            Profile(part.person, found.value, settled.served, one.prompt_hash, settled.began),
             one.input_hash,
             one.prompt_hash,
             settled.model,
@@ -169,7 +199,7 @@ class People:
         return Found(())
 
     def _read(self, part: Part) -> tuple[History, dict[str, Item]]:
-        whole = self.library.history(part.person, as_of=self.as_of)
+        whole = self.library.history(part.person)
         events = tuple(event for event in whole.events if event.platform in part.platforms)
         return History(part.person, events), _items(self.library.items, events)
 
