@@ -44,15 +44,15 @@ class RowQuery:
     """int32, sorted, unique: rows never to be proposed (None: none)."""
     allowed: np.ndarray | None = None
     """bool[items]: rows that may be proposed (None: all)."""
-    _kept: dict[int, object] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[int, tuple[object, object]] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, source: object, make: Callable[[RowQuery], T]) -> T:
         """What `make` gives for this query, made once for each source: its list, the scores of given rows and
         the explanation all rest on it."""
         found = self._kept.get(id(source))
-        if found is None:
-            found = self._kept[id(source)] = make(self)
-        return found  # type: ignore[return-value]
+        if found is None:  # the source is held too, lest another one get its id
+            found = self._kept[id(source)] = (make(self), source)
+        return found[0]  # type: ignore[return-value]
 
     def liked(self, last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Positions of each item's newest like, newest first (at most `last`), and the items."""
