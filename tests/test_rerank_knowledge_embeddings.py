@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from worlds import item, write_build
 from api.cli.main import app
 from api.migrations import open_migrated
 from recall.artefact import Artefact
+from recall.build_table import read_table
 from recall.content.snapshot import Snapshot, open_vectors
 from recall.errors import ConfigError, ModelError
 from recall.recallers.content import Content
@@ -272,10 +274,17 @@ def test_training_says_when_the_endpoint_is_down_and_the_earlier_artefact_stays(
     said = " ".join(failed.stderr.split())
     assert "previous artefact stays" in said and "embeddings_url" in said and server.url in said
     run(server.listen())
+    ids = read_table(workspace.builds.current(), "items", ["item"])["item"].to_pylist()[:2]
+    with open_migrated(f"sqlite:///{workspace.store_file}") as store:
+        for id in ids:
+            store.run(save_facts(store, id, "in", "pr", "m", [replace(fact("dread"), item=id)]))
     trained = CliRunner().invoke(app, ["train", "--config", str(file)])
     assert trained.exit_code == 0, trained.output
     artefact = Artefact.open(workspace.models.current())
-    assert Content(artefact.arrays["content"], Tuning()).embedder == f"{server.url} {MODEL}"
+    arrays = artefact.arrays["content"]
+    assert Content(arrays, Tuning()).embedder == f"{server.url} {MODEL}"
+    assert arrays["fact_names"].tolist() == [b"mood: dread"] and len(arrays["fact_codes"]) == 2
+    assert sum("mood: dread" in text for one in server.asked for text in one["input"]) == 2
 
 
 def test_an_items_text_is_its_own_words_then_its_facts() -> None:
