@@ -79,15 +79,15 @@ class Service:
     async def person(self, platform: str, user: str) -> str:
         """Person id of an account; NotFound when the platform or the user is unknown."""
         library = self.library
-        if library.at_once():  # as nearly always: a thread would cost more than the answer
-            return library.person(platform, user)
+        if mark := library.at_once():  # as nearly always: a thread would cost more than the answer
+            return library.person(platform, user, mark)
         return await asyncio.to_thread(library.person, platform, user)
 
     async def erased(self, person: str, since: int) -> bool:
         """Whether the person's data were erased at `since` (UTC seconds) or later, by whichever process."""
         library = self.library
-        if library.at_once():
-            return library.erased(person, since)
+        if mark := library.at_once():
+            return library.erased(person, since, mark)
         return await asyncio.to_thread(library.erased, person, since)
 
     async def capabilities(self) -> tuple[Capabilities | None, str | None]:
@@ -117,7 +117,8 @@ async def _warm(pipeline: Pipeline) -> None:
         await asyncio.to_thread(pipeline.recall.explain, Query(history), ids)
 
 
-def _service(request: HTTPRequest) -> Service:
+async def _service(request: HTTPRequest) -> Service:
+    """A coroutine, since FastAPI sends a plain function to a thread."""
     return cast(Service, request.app.state.service)
 
 

@@ -70,10 +70,10 @@ class BuildLibrary:
         """Serve by these consents from now on."""
         self._consents = consents
 
-    def person(self, platform: str, user: str) -> str:
+    def person(self, platform: str, user: str, mark: Mark = None) -> str:
         """Person id of a platform's user; NotFound when the platform or the user is unknown."""
         person, _ = self._links.person(platform, user)
-        until, live = self._since(person)
+        until, live = self._since(person, mark)
         if live or ((platform, user) in self._links.accounts and until is None):
             return person
         if until is not None and self._events(person, None, None, until):
@@ -95,18 +95,18 @@ class BuildLibrary:
         """Person id of an account, whether anything is known of it or not."""
         return self._resolved(self._links.person(platform, user)[0])
 
-    def erased(self, person: str, since: int) -> bool:
+    def erased(self, person: str, since: int, mark: Mark = None) -> bool:
         """Whether the person's data were erased at `since` (UTC seconds) or later."""
-        until = self._erased.until(self._resolved(person), self._mark()) if self._erased is not None else None
+        until = self._erased.until(self._resolved(person), mark) if self._erased is not None else None
         return until is not None and until >= since
 
-    def at_once(self) -> bool:
-        """Whether `person` and `erased` would now answer from memory, in some microseconds: otherwise call
-        them in a thread."""
+    def at_once(self) -> Mark:
+        """A mark with which `person` and `erased` answer from memory, in some microseconds. None: something
+        was written, or that can't be told without waiting, so call them in a thread."""
         if self._erased is None or self._live is None:
-            return True
+            return None
         mark = self._mark()
-        return self._erased.knows(mark) and self._live.knows(mark)
+        return mark if self._erased.knows(mark) and self._live.knows(mark) else None
 
     def item_id(self, platform: str, listing: str) -> str:
         """Id of the item that a listing belongs to; its own where nothing links it."""
@@ -194,9 +194,9 @@ class BuildLibrary:
         if self._live is not None:
             self._live.forget(self._resolved(person))
 
-    def _since(self, person: str) -> tuple[int | None, tuple[Event, ...]]:
+    def _since(self, person: str, mark: Mark = None) -> tuple[int | None, tuple[Event, ...]]:
         """Until when the person is erased, and the live events after that."""
-        mark = self._mark()
+        mark = mark or self._mark()
         until = self._erased.until(person, mark) if self._erased is not None else None
         live = self._live.of(person, mark) if self._live is not None else ()
         return until, live if until is None else tuple(event for event in live if event.time > until)

@@ -34,9 +34,10 @@ class Ground:
     ) -> tuple[RankedItem, ...]:
         """The candidates at these positions, with the model's place of each; `scores` go with `order`."""
         placed = {position: place for place, position in enumerate(ranking.order)}
+        candidates = self.found.candidates[: max(order, default=-1) + 1]
         ranked = []
         for place, position in enumerate(order):
-            candidate = self.found.candidates[position]
+            candidate = candidates[position]
             said = placed.get(position)
             whence = "recall" if said is None else ranking.places[said]
             ranked.append(

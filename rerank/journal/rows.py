@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from rerank.types import Provenance, RankedItem, Recommendation, Request
+from recall.types import Filters
+from rerank.types import Evidence, Provenance, RankedItem, Recommendation, Request, Usage
 
 Row = dict[str, Any]
-_TOLD = tuple(field.name for field in fields(Provenance))
+_TOLD, _USED, _FILTERS, _EVIDENCE = (
+    tuple(field.name for field in fields(kind)) for kind in (Provenance, Usage, Filters, Evidence)
+)
 _SAID = ("text", "author", "checked", "withheld")
 Kind = Literal["seen", "clicked", "accepted", "rejected", "rated"]
 
@@ -106,8 +109,8 @@ def read_feedback(row: Any) -> Feedback:
 
 def _request(request: Request) -> Row:
     filters = {
-        key: sorted(value) if isinstance(value, frozenset) else value
-        for key, value in asdict(request.filters).items()
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in _fields(request.filters, _FILTERS).items()
     }
     return {
         "k": request.k,
@@ -125,7 +128,7 @@ def _request(request: Request) -> Row:
 
 
 def _provenance(how: Provenance) -> Row:
-    return {name: getattr(how, name) for name in _TOLD} | {"usage": asdict(how.usage)}
+    return _fields(how, _TOLD) | {"usage": _fields(how.usage, _USED)}
 
 
 def _item(ranked: RankedItem) -> Row:
@@ -139,13 +142,18 @@ def _item(ranked: RankedItem) -> Row:
         "model_rank": ranked.model_rank,
         "place": ranked.place,
         "sources": {name: float(score) for name, score in candidate.sources.items()},
-        "reason": reason and {name: getattr(reason, name) for name in _SAID},
-        "evidence": [asdict(each) for each in reason.evidence] if reason else [],
+        "reason": reason and _fields(reason, _SAID),
+        "evidence": [_fields(each, _EVIDENCE) for each in reason.evidence] if reason else [],
     }
 
 
 def _columns(row: Any, *names: str) -> Row:
-    return {name: getattr(row, name) for name in names}
+    return _fields(row, names)
+
+
+def _fields(value: Any, names: Sequence[str]) -> Row:
+    """As dataclasses.asdict for plain fields, without its deep copies."""
+    return {name: getattr(value, name) for name in names}
 
 
 _dump = json.JSONEncoder(separators=(",", ":")).encode
