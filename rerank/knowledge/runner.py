@@ -116,10 +116,10 @@ async def run(
     """Ask about every subject that is `due` and save what comes of it; never raises for a single subject.
 
     `subjects` are drawn in a thread, as they are needed. `earlier` is what was settled before
-    (store.extracted). `again` asks once more about subjects that were
-    given up. `empty` is what is found where `ask` has no question. `stop`, once set, ends the run: calls
-    under way are cancelled, what is being saved is saved. ModelError when the model does not answer at all;
-    ConfigError when money is limited and the model has no price.
+    (store.extracted). `again` asks once more about subjects that were given up. `empty` is what is found
+    where `ask` has no question. `stop`, once set, ends the run: calls under way are cancelled, what is being
+    saved is saved. ModelError when the model does not answer at all; ConfigError when money is limited and
+    the model has no price.
     """
     limits = limits or Limits()
     name = (await model.capabilities(Deadline.after(limits.seconds))).model
@@ -199,7 +199,7 @@ class _Batch(Generic[S, V]):
         self._held = 0.0
         """Money of calls under way, at most."""
         self._failures = 0
-        self._turn = asyncio.Lock()
+        self._turn, self._writing = asyncio.Lock(), asyncio.Lock()
         self._saving: set[asyncio.Future[bool]] = set()
 
     async def work(self, todo: Iterator[Subject[S]]) -> None:
@@ -300,11 +300,16 @@ class _Batch(Generic[S, V]):
 
     async def _keep(self, settled: Settled[S], found: Found[V] | None) -> None:
         """Saves to its end, also when the run is stopped meanwhile."""
-        saving = asyncio.ensure_future(self._save(settled, found))
+        saving = asyncio.ensure_future(self._write(settled, found))
         self._saving.add(saving)
         saving.add_done_callback(self._saving.discard)
         saving.add_done_callback(lambda ended: self._count(ended, found))
         await asyncio.shield(saving)
+
+    async def _write(self, settled: Settled[S], found: Found[V] | None) -> bool:
+        # SQLite's waiting writers are served in no order: one of several could wait for too long.
+        async with self._writing:
+            return await self._save(settled, found)
 
     def _count(self, ended: asyncio.Future[bool], found: Found[V] | None) -> None:
         if ended.cancelled() or ended.exception() is not None:
