@@ -39,6 +39,16 @@ async def test_both_ways_to_ask_give_the_same(whole: Path, tmp_path: Path) -> No
         assert (await door.get("/v1/users/cinema/nobody/recommendations")).status_code == 404
 
 
+async def test_somebody_without_a_history_gets_what_he_wishes_for_and_is_told_so(
+    whole: Path, tmp_path: Path
+) -> None:
+    async with doors(whole, tmp_path) as door:
+        answer = await _ask(door, history=[], wish="some HORROR tonight", k=5, mode="explain")
+        assert [item["categories"] for item in answer["items"]] == [["Horror"]] * 5
+        reasons = {item["reason"]["text"] for item in answer["items"]}
+        assert reasons == {"Its description is close to what you asked for."}
+
+
 async def test_pages_go_on_to_the_end_without_repeats(whole: Path, tmp_path: Path) -> None:
     async with doors(whole, tmp_path) as door:
         everything = _ids(await _ask(door, user=USER, k=100))
