@@ -88,6 +88,24 @@ def test_what_was_read_is_shown_exported_and_forgotten(config: Path) -> None:
     assert whyrec("knowledge", "forget", "--config", config).exit_code == 2
 
 
+def test_what_was_read_about_a_person_is_shown_and_forgotten(config: Path) -> None:
+    from rerank.knowledge.store import save_profile
+    from rerank.knowledge.types import Profile, Statement
+
+    account = whyrec("links", "show", "cinema:u1", "--json", "--config", config)
+    person = json.loads(account.stdout)["links"][0]["target"]
+    said = Statement("habit", "You watch Horror films on cinema.", ("e1", "e2"), 0.75, "cinema")
+    with open_migrated(f"sqlite:///{config.parent / 'workspace' / 'whyrec.db'}") as store:
+        assert store.run(save_profile(store, Profile(person, (said,), "m", "p", int(time.time())), "in"))
+    shown = whyrec("knowledge", "show", "cinema:u1", "--person", "--config", config)
+    assert shown.exit_code == 0 and "Horror films" in shown.stdout and "2 events" in shown.stdout
+    rows = whyrec("knowledge", "export", "--what", "people", "--config", config).stdout.splitlines()
+    assert [json.loads(row)["events"] for row in rows] == [["e1", "e2"]]
+    assert whyrec("knowledge", "export", "--config", config).stdout == "", "people only when asked for"
+    assert whyrec("knowledge", "forget", person, "--person", "--config", config).exit_code == 0
+    assert whyrec("knowledge", "show", person, "--person", "--config", config).exit_code == 1
+
+
 def test_money_minutes_and_a_missing_model_end_it_with_the_remedy(config: Path) -> None:
     with openai_server() as server:
         endpoint = {"OPENAI_BASE_URL": server.url}

@@ -137,9 +137,10 @@ async def _ids(store: Store, id: str) -> list[str]:
 
 async def _known(store: Store, kind: Literal["item", "person"], ids: list[str]) -> dict[str, Any]:
     """What is known under the first of these ids under which anything was extracted."""
-    from rerank.knowledge.store import extracted, load_facts, load_profile
+    from rerank.knowledge.store import MOST_PARTS, extracted, load_facts, load_profile, part_of
 
-    settled = await extracted(store, kind, ids)
+    parts = [part_of(id, number) for id in ids for number in range(MOST_PARTS if kind == "person" else 1)]
+    settled = await extracted(store, kind, parts)
     id = next((one for one in ids if one in settled), ids[0])
     found: dict[str, Any] = {"id": id, "extraction": settled.get(id)}
     if kind == "item":
