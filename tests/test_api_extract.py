@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from api.migrations import open_migrated
+from recall.store.items import LiveItem, put_items
 from rerank.knowledge.store import extracted, load_facts
 from tests.openai_server import Running, openai_server
 from tests.whole import FILMS, whyrec, write_platforms
@@ -61,6 +62,17 @@ def test_items_are_read_once_and_a_changed_one_again(config: Path) -> None:
         asked = [one["body"]["messages"][-1]["content"] for one in server.requests() if "chat" in one["path"]]
         assert 'title: "Film C"' in asked[-1] and '"Western"' in asked[-1]
         assert not any("c2" in text or "s2" in text for text in asked), "no platform id reaches a model"
+
+
+def test_an_item_that_came_in_live_is_read_first_and_without_an_ingest(config: Path) -> None:
+    new = LiveItem("cinema", "c99", "Brand New", 2026, categories=("Mystery",))
+    with open_migrated(f"sqlite:///{config.parent / 'workspace' / 'whyrec.db'}") as store:
+        store.run(put_items(store, [new]))
+    with openai_server() as server:
+        read = whyrec("extract", "items", "--limit", "1", "--config", config, OPENAI_BASE_URL=server.url)
+    assert read.exit_code == 0, read.stderr
+    shown = whyrec("knowledge", "show", "cinema:c99", "--config", config)
+    assert "mystery" in shown.stdout and "categories" in shown.stdout
 
 
 def test_what_was_read_is_shown_exported_and_forgotten(config: Path) -> None:
