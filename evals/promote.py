@@ -19,7 +19,7 @@ def promote(results: Results, name: str, workspace: Path, *, forced: str | None 
 
     DataError unless the arm's interval over `recall` lies above 0 or `forced` says why not; NotFound for an
     arm that the run has not; ConfigError for one that no service could be: another model than the configured
-    one, shuffled or renamed candidates, a fixed row.
+    one, keys of [knowledge] of its own, shuffled or renamed candidates, a fixed row.
     """
     config = EvalConfig.model_validate(results.header["config"])
     declared = {arm.name: arm for arm in arms(config, RankConfig(), ReasonsConfig()) if arm.config}
@@ -62,6 +62,12 @@ def _servable(arm: ArmConfig) -> None:
         raise ConfigError(
             f"arm {arm.name!r} asks the model {arm.model!r}: put its table into [llm] of whyrec.toml, run "
             "the evaluation with it as the default model, and promote that arm"
+        )
+    if arm.knowledge:
+        keys = ", ".join(sorted(arm.knowledge))
+        raise ConfigError(
+            f"arm {arm.name!r} has its own {keys} of [knowledge], and only keys of [rank] are promoted: set "
+            "them in whyrec.toml, run the evaluation without them in the arm, and promote that one"
         )
     if arm.shuffle or arm.rename:
         raise ConfigError(f"arm {arm.name!r} shuffles or renames candidates, which no service does")

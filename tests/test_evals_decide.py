@@ -88,11 +88,18 @@ async def test_an_arm_that_has_not_earned_it_needs_a_reason(whole: Path, tmp_pat
 
 
 async def test_what_no_service_does_is_not_promoted(whole: Path, tmp_path: Path) -> None:
-    results = await _results(whole, tmp_path, oracle(), arms=[{"name": "model", "shuffle": True}])
+    results = await _results(
+        whole,
+        tmp_path,
+        oracle(),
+        arms=[{"name": "model", "shuffle": True}, {"name": "facts", "knowledge": {"facts_in_prompts": 2}}],
+    )
     with pytest.raises(ConfigError, match="shuffles"):
         promote(results, "model", tmp_path)
     with pytest.raises(NotFound, match="no arm 'recall' of a model"):
         promote(results, "recall", tmp_path)
+    with pytest.raises(ConfigError, match="only keys of .rank. are promoted"):
+        promote(results, "facts", tmp_path / "elsewhere", forced="a test")
 
 
 Row = tuple[str, str | None, str, float, Sequence[tuple[str, str, float | None]]]
