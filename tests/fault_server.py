@@ -40,6 +40,7 @@ class FaultServer:
         self.model = MODEL
         """The name under which it serves."""
         self.answer = "plain words"
+        self.embedded = EMBEDDED
         self.seconds = 0.0
         self._working = 0
         self.url = ""
@@ -169,12 +170,12 @@ class FaultServer:
         raise AssertionError(fault)
 
     def _embeddings(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Each text as how many words of it fall into each of EMBEDDED places, last text first."""
+        """Each text as how many words of it fall into each of `embedded` places, last text first."""
         rows = []
         for index, text in enumerate(body["input"]):
-            counts = [0.0] * EMBEDDED
+            counts = [0.0] * self.embedded
             for word in text.casefold().split():
-                counts[sum(word.encode()) % EMBEDDED] += 1.0
+                counts[sum(word.encode()) % self.embedded] += 1.0
             rows.append({"object": "embedding", "index": index, "embedding": counts})
         return {"object": "list", "model": self.model, "data": rows[::-1], "usage": {"prompt_tokens": 1}}
 

@@ -238,6 +238,17 @@ def test_a_text_that_did_not_change_keeps_its_vector(tmp_path: Path, sqlite: Sto
     assert second != first and len(open_vectors(second)[1]) == 4
 
 
+def test_another_model_embeds_every_text_anew(tmp_path: Path, sqlite: Store, running: Any) -> None:
+    server, _ = running
+    build, workspace = world(tmp_path), Workspace(tmp_path)
+    sqlite.run(write_snapshot(workspace, build, sqlite, config(server.url)))
+    server.model, server.embedded = "another", 5
+    server.asked.clear()
+    other = config(server.url).model_copy(update={"embeddings_model": "another"})
+    made = open_vectors(sqlite.run(write_snapshot(workspace, build, sqlite, other)))
+    assert made[0] == f"{server.url} another" and made[2].shape == (3, 5) and len(server.asked) == 1
+
+
 def test_an_endpoint_that_fails_leaves_the_earlier_snapshot_and_keeps_what_came_in(
     tmp_path: Path, sqlite: Store, running: Any
 ) -> None:

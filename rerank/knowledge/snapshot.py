@@ -172,7 +172,11 @@ async def _write_vectors(
     """A vector of each item that has text; those of unchanged texts are taken over."""
     facts = Snapshot.of_table(pq.read_table(part / FACTS))
     known = KnownVectors(_rows_file(workspace), embedder_name(config))
-    if before is not None and VECTORS in before[1]["files"]:
+    if (
+        before is not None
+        and VECTORS in before[1]["files"]
+        and before[1].get("source", {}).get("embedder") == embedder_name(config)
+    ):
         known.take(np.load(before[0] / HASHES), np.load(before[0] / VECTORS))
     ids: list[bytes] = []
     hashes: list[bytes] = []
