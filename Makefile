@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := -q --disable-pip-version-check -c constraints.txt
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: demo eval-demo test test-long test-vllm lint clean
+.PHONY: demo eval-demo test test-long test-vllm lint audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test-vllm  those against a real vLLM, in an environment of its own (a part of test-long)"
 	@echo "make eval-demo  three prompts compared on two data sets, with a report (an hour; goes on where it was cut)"
 	@echo "make lint       ruff and mypy"
+	@echo "make audit      known holes of the pinned dependencies (skipped, with the reason, where the data can't be had)"
 	@echo "make clean      remove the environment and the demo's data"
 
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -50,6 +51,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: $(VENV)/.dev
+	@$(BIN)/python .ci/audit.py constraints.txt
 
 eval-demo: $(VENV)/.dev
 	@nice $(BIN)/whyrec eval demo eval-demo
