@@ -190,13 +190,13 @@ class Pipeline:
         if wording is not None:
             skip = self._no_reasons(ranking, summary)
             model = None if skip else self.model
+            own = _part(deadline, 1.0)
             shared: tuple[Shared, ...] = ()
             if model is not None:
                 with watch("explain"):
                     items = [one.item for one in ranked]
-                    shared = await shown.shared(items, summary or EMPTY, self.reasons.silent)
+                    shared = await shown.shared(items, summary or EMPTY, self.reasons.silent, own)
             task = self._reason_task(request, ground, ranked, summary or EMPTY, wording, shared)
-            own = _part(deadline, 1.0)
             account.cause = skip
             explaining = explain(
                 task,

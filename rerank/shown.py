@@ -15,7 +15,7 @@ from rerank.ground import Ground
 from rerank.knowledge.types import Fact
 from rerank.knowledge.use import Use, UseCounts
 from rerank.summary import Summary, summarise, with_profile
-from rerank.types import ChatModel, Request
+from rerank.types import ChatModel, Deadline, Request
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,19 @@ class Shown:
         return found
 
     async def shared(
-        self, items: Sequence[Item], history: Summary, silent: Sequence[str]
+        self, items: Sequence[Item], history: Summary, silent: Sequence[str], deadline: Deadline
     ) -> tuple[Shared, ...]:
-        """What the returned items have in common with the history, for the model that writes reasons."""
+        """What the returned items have in common with the history, for the model that writes reasons. Nothing
+        where the store does not tell by the deadline."""
         if not self.use.in_reasons:
             return ()
         known = [line.event.item for line in history.lines if line.event]
         ids = list(dict.fromkeys([*(item.id for item in items), *known]))
-        facts = await asyncio.to_thread(self.use.facts, ids)
+        try:
+            async with asyncio.timeout(deadline.left()):
+                facts = await asyncio.to_thread(self.use.facts, ids)
+        except TimeoutError:
+            return ()
         found = shared_facts(items, history, facts, language=self.request.language, silent=silent)
         self.used.counts["shared_facts"] += len(found)
         return found

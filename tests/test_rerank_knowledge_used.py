@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -30,7 +31,7 @@ from rerank.llm.scripted import Asked, ScriptedModel
 from rerank.pipeline import Pipeline
 from rerank.reasons import ReasonTask
 from rerank.summary import EMPTY, estimate, summarise, with_profile
-from rerank.types import Recommendation, Request
+from rerank.types import Deadline, Recommendation, Request
 from tests.worlds import item, person, write_build
 
 FILMS = [f"film{number:02}" for number in range(10)]
@@ -276,6 +277,20 @@ async def test_a_store_that_is_down_costs_the_knowledge_and_not_the_answer(stock
     )
     assert len(answer.items) == 3 and answer.provenance.knowledge == {}
     assert answer.provenance.cause is None
+
+
+class _Hanging(HeldKnowledge):
+    def facts(self, items: Sequence[str]) -> dict[str, tuple[Fact, ...]]:
+        time.sleep(1.5)
+        return {}
+
+
+async def test_a_store_that_hangs_costs_the_facts_and_not_the_deadline(stock: Stock) -> None:
+    request = Request(person("ann"), k=3, as_of=1000, deadline=Deadline.after(0.6))
+    began = time.monotonic()
+    answer = await ask(stock, ScriptedModel(answering), _Hanging(), request=request)
+    assert time.monotonic() - began < 1.4 and answer.provenance.knowledge == {}
+    assert all(one.reason for one in answer.items)
 
 
 async def test_recall_asks_for_no_knowledge_and_ranking_only_where_it_shows_some(stock: Stock) -> None:
