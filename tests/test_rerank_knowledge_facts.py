@@ -149,6 +149,8 @@ def test_what_a_model_copies_from_the_prompts_example_is_no_fact() -> None:
     text = said(("setting", "lighthouse", "description", "yes"), line=example.line)
     found = parse_facts(text, ALIEN, "films", example=example)
     assert found is not None and (found.value, found.dropped["copied"]) == ((), 2)
+    nearly = example.line.replace("distrust", "fear")
+    assert parse_facts(said(line=nearly), ALIEN, "films", example=example).dropped == {"copied": 1}  # type: ignore[union-attr]
     keeper = Item("i6", "The Keeper", description="A keeper alone in a lighthouse.")
     found = parse_facts(text, keeper, "films", example=example)
     assert found is not None and [fact.value for fact in found.value] == ["lighthouse"]
@@ -159,6 +161,11 @@ def test_both_prompts_show_an_answer_that_reads_as_one(language: str) -> None:
     prompt = load("extract-items", language=language).render(card="", fields="")
     example = Example.of(prompt[0][1])
     assert len(example.facts) == 2 and example.line
+
+
+@pytest.mark.parametrize("line", [") 1,", "The film.", "A crew."])
+def test_a_line_that_says_next_to_nothing_is_left_out(line: str) -> None:
+    assert counted(said(line=line)) == {"empty": 1}
 
 
 def test_a_line_that_only_repeats_the_title_is_left_out() -> None:

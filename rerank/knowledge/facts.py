@@ -10,7 +10,7 @@ from typing import Any
 from prompts.fields import kinds
 from recall.types import Item
 from rerank.knowledge.contradictions import contradiction
-from rerank.knowledge.grounding import overall, own_text, source_of, words
+from rerank.knowledge.grounding import carries, overall, own_text, source_of, words
 from rerank.knowledge.schema import LINE, SOURCES, SURE
 from rerank.knowledge.subjects import Found
 from rerank.knowledge.types import OPEN, Fact
@@ -19,6 +19,9 @@ from rerank.untrusted import clean
 
 VALUE_CHARS, LINE_CHARS = 60, 240
 """A longer value is no value but a sentence, and is left out; a longer line is cut."""
+
+LINE_WORDS = 3
+"""Words of its own that a line has at least."""
 
 PER_KIND, PER_ITEM = 5, 16
 """Facts kept at most, of one kind and of one item; the surest are."""
@@ -146,13 +149,13 @@ def _line(
     text = clean(line, LINE_CHARS) if isinstance(line, str) else ""
     if not text:
         return None
-    if "://" in text or not words(text):
-        counts["empty"] += 1
-        return None
-    if words(text) <= words(own_text(item)["title"]):
+    if words(text) and words(text) <= words(own_text(item)["title"]):
         counts["echo"] += 1
         return None
-    if text == example.line:
+    if "://" in text or len(words(text)) < LINE_WORDS:
+        counts["empty"] += 1
+        return None
+    if example.line and carries(text, example.line) and overall(text, item) is None:
         counts["copied"] += 1
         return None
     if against := contradiction(LINE, text, item, catalogue):
