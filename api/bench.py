@@ -227,6 +227,7 @@ async def _serve(config: Path, mode: str, listener: Any) -> None:
     from api.logs import configure_logs
     from api.migrations import upgrade
     from api.scenarios import Scenarios
+    from api.server import collect_seldom
     from api.service import Service
     from api.settings import load_settings
     from recall.store import open_store
@@ -242,6 +243,7 @@ async def _serve(config: Path, mode: str, listener: Any) -> None:
             async def empty() -> dict[str, str]:
                 return {}
         else:
+            collect_seldom()  # as whyrec serve does
             settings = load_settings(config)
             store = await opened.enter_async_context(
                 open_store(settings.store.resolve(Workspace(settings.workspace).store_file))

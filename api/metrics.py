@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
 from api.watched import route_of
+from rerank.llm.prices import Price
 from rerank.types import Recommendation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,7 +29,9 @@ _COUNTS = (0, 1, 10, 50, 100, 200, 300)
 class Metrics:
     """The service's measurements. Safe for one event loop and its threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Mapping[str, Price] | None = None) -> None:
+        """`prices` by model: without a model's, its calls cost nothing here."""
+        self._prices = prices or {}
         own = self._own = CollectorRegistry()
 
         def counter(name: str, help: str, *labels: str) -> Counter:
@@ -46,6 +49,9 @@ class Metrics:
             "whyrec_stage_seconds", "Stages of a recommendation.", ["stage"], registry=own, buckets=_SECONDS
         )
         self.candidates = Histogram(
+            "whyrec_candidates", "Candidates put in order for an answer.", registry=own, buckets=_COUNTS
+        )
+        self.returned = Histogram(
             "whyrec_returned_items", "Items of an answer.", registry=own, buckets=_COUNTS
         )
         self.removed = counter("removed_candidates", "Items that rules removed before ranking.", "rule")
@@ -54,6 +60,7 @@ class Metrics:
         self.reason_checks = counter("reason_checks", "Reasons by outcome or code of failure.", "outcome")
         self.tokens = counter("model_tokens", "Tokens of language models.", "model", "kind")
         self.calls = counter("model_calls", "Calls of language models.", "model", "outcome")
+        self.money = counter("model_money", "What models cost, by [budget] prices, in their unit.", "model")
         self.repairs = counter("repairs", "Damage mended in replies.", "kind")
         self.age = Gauge(
             "whyrec_artefact_trained_timestamp_seconds",
@@ -84,7 +91,9 @@ class Metrics:
         told = answer.provenance
         for stage, milliseconds in told.milliseconds.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1000)
-        self.candidates.observe(len(answer.items))
+        if answer.ranking is not None:
+            self.candidates.observe(len(answer.ranking.order))
+        self.returned.observe(len(answer.items))
         self.rerank.labels(told.rerank_status, told.cause or "").inc()
         self.reasons.labels(told.reasons_status, told.reasons_cause or "").inc()
         for rule, count in told.removed.items():
@@ -100,6 +109,8 @@ class Metrics:
                 self.tokens.labels(call.model, "prompt").inc(call.usage.prompt)
                 self.tokens.labels(call.model, "cached").inc(call.usage.cached)
                 self.tokens.labels(call.model, "completion").inc(call.usage.completion)
+                if (price := self._prices.get(call.model)) is not None:
+                    self.money.labels(call.model).inc(price.of(call.usage))
 
     def text(self, artefact: str, breakers: Mapping[str, bool]) -> bytes:
         """What `/metrics` answers: this process's figures, or those of all workers. Call it on the loop."""

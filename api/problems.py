@@ -30,6 +30,11 @@ from recall.errors import (
     WhyrecError,
 )
 
+
+class Stopping(WhyrecError):
+    """The process was told to stop while it wrote a stream."""
+
+
 STATUSES: dict[type[WhyrecError], int] = {
     NotFound: 404,
     Unusable: 422,
@@ -40,6 +45,7 @@ STATUSES: dict[type[WhyrecError], int] = {
     ModelError: 502,
     ArtefactError: 503,
     StoreError: 503,
+    Stopping: 503,
     WhyrecError: 500,
 }
 """Status of each error class; a test checks that none is missing."""

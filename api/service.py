@@ -25,6 +25,7 @@ from recall.library import BuildLibrary
 from recall.store import Store
 from recall.types import Event, History, Query
 from rerank.journal import Journal
+from rerank.llm.prices import load_prices
 from rerank.pipeline import Pipeline
 from rerank.types import Capabilities, Deadline, Request
 
@@ -39,6 +40,8 @@ class Service:
     store: Store
     scenarios: Scenarios
     metrics: Metrics = field(default_factory=Metrics)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process was told to stop: streams end with an event then."""
 
     @classmethod
     @asynccontextmanager
@@ -47,7 +50,8 @@ class Service:
         async with open_pipeline(settings) as (pipeline, store):
             await _warm(pipeline)
             async with Scenarios.open(settings, pipeline) as scenarios:
-                service = cls(settings, pipeline, store, scenarios)
+                metrics = Metrics(load_prices(settings.budget.prices))
+                service = cls(settings, pipeline, store, scenarios, metrics)
                 async with working(service):
                     yield service
 

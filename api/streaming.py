@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.answers import item_of, json_of, reason_of
 from api.asking import Question
-from api.problems import body_of
+from api.problems import Stopping, body_of
 from api.service import Service
 from rerank.types import Done, Ranked, Reasoned, Recalled, StreamEvent
 
@@ -52,12 +52,18 @@ async def _written(
     try:
         yield await _event(service, question, first)
         following = asyncio.ensure_future(anext(events, None))
+        stopping = asyncio.ensure_future(service.stopping.wait())
         try:
             while True:
-                done, _ = await asyncio.wait({following}, timeout=PING_SECONDS)
+                done, _ = await asyncio.wait(
+                    {following, stopping}, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
                 if not done:
                     yield KEEPALIVE_COMMENT
                     continue
+                if following not in done:
+                    yield _error(request, Stopping("the service stops: ask again"))
+                    return
                 event = following.result()
                 if event is None:
                     return
@@ -65,13 +71,18 @@ async def _written(
                 following = asyncio.ensure_future(anext(events, None))
         finally:
             following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            stopping.cancel()
+            await asyncio.gather(following, stopping, return_exceptions=True)
     except Exception as error:
         name = request.scope.get("request_id")
         log.error("request %s: stream: %s", name, type(error).__name__, exc_info=error)
-        yield format_sse_event(event="error", data_str=json.dumps(body_of(request, error)))
+        yield _error(request, error)
     finally:
         await events.aclose()
+
+
+def _error(request: HTTPRequest, error: Exception) -> bytes:
+    return format_sse_event(event="error", data_str=json.dumps(body_of(request, error)))
 
 
 async def _event(service: Service, question: Question, event: StreamEvent) -> bytes:

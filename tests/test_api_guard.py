@@ -153,6 +153,21 @@ async def test_metrics_count_what_was_answered_by_template(closed):
         assert "nowhere" not in text
 
 
+async def test_pages_of_the_configured_origins_may_ask_and_no_others(closed):
+    open_to = closed.model_copy(
+        update={"security": closed.security.model_copy(update={"origins": ("https://shop.example",)})}
+    )
+    async with client_of(open_to) as (client, _):
+        asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "X-API-Key"}
+        for origin, allowed in (("https://shop.example", True), ("https://evil.example", False)):
+            told = await client.options("/v1/recommendations", headers=asking | {"Origin": origin})
+            assert (told.headers.get("access-control-allow-origin") == origin) is allowed
+            answer = await client.post("/v1/recommendations", headers={"Origin": origin}, json={})
+            assert answer.status_code == 401  # an origin opens no door
+            assert ("access-control-allow-origin" in answer.headers) is allowed
+            assert "access-control-allow-credentials" not in answer.headers
+
+
 async def test_a_log_line_holds_the_template_and_no_user(closed, capsys):
     from api.logs import configure_logs
 

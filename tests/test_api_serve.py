@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,30 @@ def test_sigterm_ends_the_service_cleanly(whole: Path) -> None:
         assert process.wait(timeout=10) == 0
     assert "Traceback" not in log
     assert "u7" not in log
+
+
+def test_told_to_stop_it_answers_what_is_asked_and_ends_streams_with_an_event(whole: Path) -> None:
+    asked = {"user": {"platform": "cinema", "user": "u7"}}
+    stream = {"json": asked | {"deadline_ms": 60_000}, "headers": {"Accept": "text/event-stream"}}
+    with (
+        openai_server(delay=60) as slow,
+        serving(whole, OPENAI_BASE_URL=slow.url) as (client, process),
+        client.stream("POST", "/v1/recommendations", **stream) as events,  # type: ignore[arg-type]
+        ThreadPoolExecutor(1) as pool,
+    ):
+        lines = events.iter_lines()
+        assert next(lines) == "event: recalled"
+        plain = asked | {"deadline_ms": 6000}
+        under_way = pool.submit(client.post, "/v1/recommendations", json=plain)
+        time.sleep(2)  # it waits for the model, as the stream does
+        assert not under_way.done()
+        process.send_signal(signal.SIGTERM)
+        rest = [line for line in lines if line]
+        assert rest[-2] == "event: error"
+        told = Problem.model_validate_json(rest[-1].removeprefix("data: "))
+        assert (told.status, told.type) == (503, "urn:whyrec:stopping")
+        assert under_way.result().status_code == 200
+        assert process.wait(timeout=20) == 0
 
 
 def test_an_address_in_use_is_named_before_anything_is_opened(whole: Path, client: httpx.Client) -> None:
