@@ -1,7 +1,8 @@
 """The blend before the model: a weighted sum of the sources' normalised scores, by segment of the query.
 
 A source's scores are divided by its best one in this query, so that every source runs
-from 0 to 1 and one that knows nothing adds nothing. Weights: recall/weights.py.
+from 0 to 1 and one that knows nothing adds nothing. Weights: recall/weights.py. Where trees earned a share
+(recall/trees.py) they put the first of the sum in order.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from recall.recallers import Recaller
+from recall.recallers.content import Content
 from recall.recallers.query import RowQuery, best, distinct
-from recall.weights import Weights
+from recall.trees import COMMON, TOP, Forest, mixed, table
+from recall.weights import Weights, is_new
 
 POOL = 300
 """The blend looks at least at so many of each source, so that a shorter list is the beginning of a longer."""
@@ -34,6 +37,7 @@ class Mixture:
     def __init__(self, sources: Mapping[str, Recaller], weights: Weights) -> None:
         self.sources = sources
         self.weights = weights
+        self._forest = Forest.of(weights.trees) if weights.trees is not None else None
 
     def scores(self, query: RowQuery, n: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """At most n distinct rows, best first; their blended scores; each source's own (unnormalised) scores.
@@ -43,18 +47,56 @@ class Mixture:
         rows, tops = self.union(query, max(n, POOL))
         own = {name: source.at(query, rows) for name, source in self.sources.items()}
         total = sum(self._weighted(query, own, tops).values(), np.zeros(len(rows), np.float32))
-        chosen, score = best(rows, total, n)
+        if self._forest is None:
+            chosen, score = best(rows, total, n)
+        else:
+            chosen, score = self._ordered(query, rows, own, tops, *best(rows, total, max(n, TOP)))
+            chosen, score = chosen[:n], score[:n]
         where = np.searchsorted(rows, chosen)
         return chosen, score, {name: scores[where] for name, scores in own.items()}
+
+    def _ordered(
+        self,
+        query: RowQuery,
+        rows: np.ndarray,
+        own: Mapping[str, np.ndarray],
+        tops: Mapping[str, float],
+        chosen: np.ndarray,
+        score: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The first TOP of the sum's order with the trees' say in it."""
+        forest, first = self._forest, chosen[:TOP]
+        assert forest is not None
+        where = np.searchsorted(rows, first)
+        parts = {name: _parts(own[name][where], tops[name]) for name in own if forest.uses(name)}
+        common = np.zeros(len(first), np.float32)
+        content = self.sources.get(Content.name)
+        if forest.uses(COMMON) and isinstance(content, Content):
+            common = content.facts_in_common(query, first)
+        told = table(
+            forest.trees.features,
+            parts,
+            score[:TOP],
+            common,
+            liked=len(query.liked()[1]),
+            new=is_new(query),
+        )
+        first, ordered = best(first, mixed(score[:TOP], forest.margins(told), forest.trees.share), TOP)
+        return np.concatenate([first, chosen[TOP:]]), np.concatenate([ordered, score[TOP:]])
 
     def of(self, query: RowQuery, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Blended scores of these rows, float32, and each source's own."""
         own = {name: source.at(query, rows) for name, source in self.sources.items()}
         total = sum(self._weighted(query, own, self._tops(query)).values(), np.zeros(len(rows), np.float32))
+        if self._forest is not None:
+            first, score, _ = self.scores(query, TOP)
+            known = dict(zip(first.tolist(), score.tolist(), strict=True))
+            pairs = zip(rows.tolist(), total.tolist(), strict=True)
+            total = np.array([known.get(row, mine) for row, mine in pairs], np.float32)
         return total, own
 
     def parts(self, query: RowQuery, items: np.ndarray) -> dict[str, np.ndarray]:
-        """Each source's part of the blended score of these rows, float32; together they are the score."""
+        """Each source's part of the weighted sum of these rows, float32."""
         own = {name: source.at(query, items) for name, source in self.sources.items()}
         return self._weighted(query, own, self._tops(query))
 
@@ -70,7 +112,7 @@ class Mixture:
     def _tops(self, query: RowQuery) -> dict[str, float]:
         weights = self.weights.of(query)
         return {
-            name: _top(source.scores(query, 1)[1]) if _asked(name, weights) else 0.0
+            name: _top(source.scores(query, 1)[1]) if self._asked(name, weights) else 0.0
             for name, source in self.sources.items()
         }
 
@@ -82,7 +124,7 @@ class Mixture:
         found, tops = [np.empty(0, np.int32)], {}
         weights = self.weights.of(query)
         for name, source in self.sources.items():
-            if not _asked(name, weights):
+            if not self._asked(name, weights):
                 tops[name] = 0.0
                 continue
             wanted = name == "popular" or weights.get(name, 0.0) > 0
@@ -91,9 +133,9 @@ class Mixture:
             tops[name] = _top(scores)
         return distinct(np.concatenate(found)), tops
 
-
-def _asked(name: str, weights: Mapping[str, float]) -> bool:
-    return name not in SCANNING or weights.get(name, 0.0) > 0
+    def _asked(self, name: str, weights: Mapping[str, float]) -> bool:
+        used = self._forest is not None and self._forest.uses(name)
+        return name not in SCANNING or weights.get(name, 0.0) > 0 or used
 
 
 def _parts(scores: np.ndarray, top: float) -> np.ndarray:

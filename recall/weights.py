@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recall.errors import ConfigError
 from recall.recallers.query import ANY, RowQuery
 from recall.recallers.tuning import Tuning
+from recall.trees import Trees
 
 FILE = "recall.json"
 """Name of the weight file under Workspace.weights."""
@@ -51,6 +52,8 @@ class Fit(BaseModel):
     all: Gain
     segments: dict[str, Gain] = {}
     """Of each segment that got weights of its own."""
+    trees: Gain | None = None
+    """What trees gain over the weighted sum; None: too few people to grow any."""
 
 
 class Weights(BaseModel):
@@ -65,6 +68,8 @@ class Weights(BaseModel):
         default_factory=lambda: {"als": 1.0, "item-to-item": 0.5, "transitions": 0.7, "popular": 0.3}
     )
     """Set by hand unless `fit` says otherwise."""
+    trees: Trees | None = None
+    """That put the sum's best in order; None: none earned it."""
     fit: Fit | None = None
 
     @classmethod
@@ -101,5 +106,9 @@ def segment(query: RowQuery) -> str:
     """History length in liked items (0, 1-4, 5-19, 20+) and whether the person is new to the platform."""
     count = len(query.liked()[1])
     length = "0" if count == 0 else "1-4" if count < 5 else "5-19" if count < 20 else "20+"
-    new = query.platform != ANY and not (query.platforms == query.platform).any()
-    return f"{length} new" if new else length
+    return f"{length} new" if is_new(query) else length
+
+
+def is_new(query: RowQuery) -> bool:
+    """Whether a platform asks on which the history has nothing."""
+    return query.platform != ANY and not bool((query.platforms == query.platform).any())

@@ -59,14 +59,18 @@ def told(segments: list[str], knows: list[str]) -> Scored:
         scores[("als", "transitions").index(source), targets[case]] = 1.0
     columns = (("als", {"recency": 4.0}), ("transitions", {"last_steps": 8, "step_decay": 0.7}))
     starts = 10 * np.arange(count + 1)
-    return Scored(columns, scores, starts, targets, np.arange(count + 1), np.array(segments))
+    nothing = {"liked": np.full(count, 5, np.int32), "common": np.zeros(10 * count, np.float32)}
+    reached = np.ones(count, bool)
+    return Scored(
+        columns, scores, starts, targets, np.arange(count + 1), np.array(segments), reached=reached, **nothing
+    )
 
 
 def test_the_source_that_knows_gets_the_weight_whatever_it_was_by_hand() -> None:
     scored = told(["5-19"] * 200, ["transitions"] * 200)
     found = choose(scored, np.arange(200))
     assert found.default.weights["transitions"] > 0.8 > by_hand(scored).weights["transitions"]
-    assert found.ndcg(scored, np.arange(200)).mean() > 0.95
+    assert scored.ndcg_of(found.totals(scored), np.arange(200)).mean() > 0.95
 
 
 def test_newcomers_get_weights_of_their_own_as_far_as_they_are_many() -> None:

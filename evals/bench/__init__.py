@@ -10,6 +10,7 @@ BENCHES: dict[str, str] = {
     "recall": "evals.bench.recall",
     "recall-quality": "evals.bench.recall_quality",
     "rank": "evals.bench.rank",
+    "knowledge": "evals.bench.knowledge",
     "merge": "evals.bench.merge",
     "metrics": "evals.bench.metrics",
 }

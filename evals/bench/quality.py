@@ -86,12 +86,14 @@ def figures_of(name: str, found: Mapping[str, Quality], *, seed: int = 0) -> lis
     return figures
 
 
-def over(name: str, ours: Quality, peer: str, theirs: Quality, *, seed: int = 0) -> Figure:
+def over(
+    name: str, ours: Quality, peer: str, theirs: Quality, *, method: str = "blend", seed: int = 0
+) -> Figure:
     """The mean difference of NDCG@10 on the same people, and the ratio of the means."""
     interval = bootstrap(ours.ndcg - theirs.ndcg, seed=seed)
     mean = float(theirs.ndcg.mean())
     ratio = float(ours.ndcg.mean()) / mean if mean > 0 else None
-    return _figure(f"{name}: blend over it", interval, "NDCG@10", peer, ratio)
+    return _figure(f"{name}: {method} over it", interval, "NDCG@10", peer, ratio)
 
 
 def _figure(name: str, interval: Interval, unit: str, peer: str, ratio: float | None = None) -> Figure:

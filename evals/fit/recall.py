@@ -6,7 +6,7 @@ length; each is moved from the wider one's only as far as its people carry: n / 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from evals.check import fit
 from evals.fit.heldout import HeldOut, validation
 from evals.fit.scored import Scored, score
+from evals.fit.trees import earned, grow, judged, pool_of
 from evals.fit.weigh import Chosen, alone, quality, search
 from evals.intervals import bootstrap
 from evals.splits import hold_after, last_liked
@@ -23,6 +24,7 @@ from recall.dataset import Dataset
 from recall.errors import DataError
 from recall.recallers.tuning import Tuning
 from recall.train_config import TrainConfig
+from recall.trees import Trees
 from recall.weights import SEGMENTS, Fit, Gain, Weights
 
 FEWEST = 20
@@ -46,14 +48,16 @@ class Blend:
     own: frozenset[str]
     """Segments whose weights were looked for among their own people."""
 
-    def ndcg(self, scored: Scored, cases: np.ndarray) -> np.ndarray:
-        """float64[cases], each question with its segment's weights."""
-        found = np.zeros(len(cases))
-        names = scored.segments[cases]
-        for name in np.unique(names):
-            chosen = self.segments.get(str(name), self.default)
-            mine = np.flatnonzero(names == name)
-            found[mine] = scored.ndcg(chosen.of_columns(), cases[mine])
+    def totals(self, scored: Scored) -> np.ndarray:
+        """float32[p]: every pool's scores with the weights of its question's segment."""
+        case = np.repeat(np.arange(len(scored)), np.diff(scored.starts))
+        found = np.zeros(scored.scores.shape[1], np.float32)
+        names, of = np.unique(scored.segments, return_inverse=True)
+        chosen = [self.segments.get(str(name), self.default) for name in names]
+        for source, column in self.default.columns.items():
+            weights = np.array([each.weights[source] for each in chosen], np.float32)
+            if len(weights):
+                found += scored.scores[column] * weights[of][case]
         return found
 
 
@@ -82,7 +86,7 @@ def fit_recall(
         )
     tell("training without what is held out", 0, 1)
     scored = score(held, fit(held.train, config), progress=lambda *done: tell("asking every source", *done))
-    return weights_of(scored, held, config, split=split, seed=seed, progress=tell)
+    return fit_scored(scored, held, config, split=split, seed=seed, progress=tell)
 
 
 LAST, TIME = "last", "time"
@@ -115,22 +119,32 @@ def share_of_time(dataset: Dataset, share: float) -> int:
     return int(np.quantile(times, share, method="lower")) if len(times) else 0
 
 
-def weights_of(
-    scored: Scored, held: HeldOut, config: TrainConfig, *, split: str, seed: int, progress: Progress
+def fit_scored(
+    scored: Scored,
+    held: HeldOut,
+    config: TrainConfig,
+    *,
+    split: str,
+    seed: int,
+    progress: Progress = lambda step, done, all: None,
 ) -> Weights:
     """The weight file's content from recorded scores."""
     cases = np.arange(len(scored))
     fold = np.random.default_rng(seed).permutation(len(cases)) % FOLDS
-    ours = np.zeros(len(cases))
-    for number in range(FOLDS):
-        progress("weighing", number, FOLDS + 1)
-        rest = np.flatnonzero(fold == number)
-        ours[rest] = choose(scored, np.flatnonzero(fold != number)).ndcg(scored, rest)
-    progress("weighing", FOLDS, FOLDS + 1)
+    folds = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+    ours, totals = np.zeros(len(cases)), []
+    for number, (learnt, rest) in enumerate(folds):
+        progress("weighing", number, 2 * FOLDS + 1)
+        found = choose(scored, learnt)
+        totals.append((found.totals(scored), found.default.columns))
+        ours[rest] = scored.ndcg_of(totals[-1][0], rest)
+    progress("weighing", FOLDS, 2 * FOLDS + 1)
     blend = choose(scored, cases)
+    progress("growing trees", FOLDS + 1, 2 * FOLDS + 1)
+    trees, learned = of_trees(scored, blend, folds, totals, seed=seed)
     theirs = scored.ndcg(by_hand(scored).of_columns(), cases)
 
-    def gain(mine: np.ndarray) -> Gain:
+    def gain(mine: np.ndarray, ours: np.ndarray = ours, theirs: np.ndarray = theirs) -> Gain:
         interval = bootstrap((ours - theirs)[mine], seed=seed)
         return Gain(
             people=len(mine),
@@ -147,6 +161,7 @@ def weights_of(
         tuning=Tuning(**settings),
         default=_rounded(blend.default),
         segments={name: _rounded(chosen) for name, chosen in blend.segments.items()},
+        trees=trees,
         fit=Fit(
             build=held.train.build,
             split=split,
@@ -154,8 +169,30 @@ def weights_of(
             train=config.model_dump(),
             all=gain(cases),
             segments={name: gain(np.flatnonzero(scored.segments == name)) for name in sorted(blend.own)},
+            trees=None if learned is None else gain(cases, learned, ours),
         ),
     )
+
+
+def of_trees(
+    scored: Scored,
+    blend: Blend,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    totals: Sequence[tuple[np.ndarray, Mapping[str, int]]],
+    *,
+    seed: int,
+) -> tuple[Trees | None, np.ndarray | None]:
+    """The trees to use, None where none earned a share; and what they reach on people left out, None where
+    there are too few to grow any. `totals` are the sum's scores of what each fold learnt, and its columns."""
+    found = judged(scored, folds, totals, seed=seed)
+    if found is None:
+        return None, None
+    share, learned = earned(*found, folds, seed=seed)
+    if share == 0:
+        return None, learned
+    cases, columns = np.arange(len(scored)), blend.default.columns
+    trees = grow(scored, cases, pool_of(scored, cases, blend.totals(scored), columns), seed=seed)
+    return (None if trees is None else trees.model_copy(update={"share": share})), learned
 
 
 def choose(scored: Scored, cases: np.ndarray) -> Blend:

@@ -7,7 +7,7 @@ settings (`VARIANTS`); scores are divided by the best one of the question, as re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numba import njit
 
 from evals.fit.heldout import HeldOut
 from recall.recallers import open_recaller
+from recall.recallers.content import Content
 from recall.recallers.popular import HALF_LIVES
 from recall.recallers.tuning import Tuning
 from recall.weights import segment
@@ -56,6 +57,12 @@ class Scored:
     """int64[c + 1] offsets into `targets`"""
     segments: np.ndarray
     """str[c]: recall.weights.segment"""
+    liked: np.ndarray
+    """int32[c]: liked items in the history"""
+    common: np.ndarray
+    """float32[p]: facts that the item shares with what the person liked"""
+    reached: np.ndarray
+    """bool[targets]: whether any source brought the target into the pool"""
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -63,6 +70,11 @@ class Scored:
     def of(self, source: str) -> list[int]:
         """The source's columns."""
         return [at for at, (name, _) in enumerate(self.columns) if name == source]
+
+    def without(self, *sources: str) -> Scored:
+        """As if these sources were not there, but for the pools."""
+        kept = [at for at, (name, _) in enumerate(self.columns) if name not in sources]
+        return replace(self, columns=tuple(self.columns[at] for at in kept), scores=self.scores[kept])
 
     def ndcg(
         self, chosen: Mapping[int, float], cases: np.ndarray | None = None, *, k: int = 10
@@ -72,6 +84,10 @@ class Scored:
         total = np.zeros(self.scores.shape[1], np.float32)
         for column, weight in chosen.items():
             total += self.scores[column] * np.float32(weight)
+        return self.ndcg_of(total, cases, k=k)
+
+    def ndcg_of(self, total: np.ndarray, cases: np.ndarray, *, k: int = 10) -> np.ndarray:
+        """As `ndcg`, of float32[p] scores."""
         return gains(
             total, total, np.zeros(1, np.float32), cases, self.starts, self.targets, self.target_starts, k
         )[0]
@@ -88,15 +104,21 @@ def score(
     columns = [(name, setting) for name, all in variants.items() if name in arrays for setting in all]
     sources = [open_recaller(name, arrays, Tuning(**setting)) for name, setting in columns]
     pools, tables, targets, names = [], [], [], []
+    liked, common, reached = [], [], []
+    content = Content(arrays[Content.name], Tuning()) if Content.name in arrays else None
     count = len(held.persons)
     for case in range(count):
         query, wanted = held.query(case), held.wanted(case)
-        found, tops = [wanted], np.zeros(len(sources), np.float32)
+        found, tops = [], np.zeros(len(sources), np.float32)
         for at, source in enumerate(sources):
             rows, scores = source.scores(query, DEPTH)
             found.append(rows)
             tops[at] = scores[0] if len(scores) else 0.0
-        rows = np.unique(np.concatenate(found))
+        brought = np.concatenate(found) if found else np.zeros(0, np.int32)
+        rows = np.unique(np.concatenate([brought, wanted]))
+        reached.append(np.isin(wanted, brought))
+        common.append(content.facts_in_common(query, rows) if content else np.zeros(len(rows), np.float32))
+        liked.append(len(query.liked()[1]))
         table = np.stack([np.maximum(source.at(query, rows), 0) for source in sources])
         tables.append(table * np.divide(1, tops, out=np.zeros_like(tops), where=tops > 0)[:, None])
         targets.append(np.searchsorted(rows, wanted))
@@ -113,6 +135,9 @@ def score(
         np.concatenate(shifted).astype(np.int64) if shifted else np.zeros(0, np.int64),
         held.starts,
         np.array(names, dtype=np.str_),
+        np.array(liked, np.int32),
+        np.concatenate(common) if common else np.zeros(0, np.float32),
+        np.concatenate(reached) if reached else np.zeros(0, bool),
     )
 
 
