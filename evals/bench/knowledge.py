@@ -1,9 +1,9 @@
 """`whyrec bench knowledge`: what items' texts and facts, the map to ALS factors and trees bring to recall.
 
 On the current build: people new to a platform whose catalogue shares no item with the one that they come from
-(items dealt by genre), each person's last liked item with all history there, and items that nobody had, put in
-order among themselves. The parts are added one by one; every choice is made on validation people inside what
-a test leaves over. No language model takes part, but for the facts of a snapshot, if the build has one.
+(items dealt by genre), each person's last liked item with all history there, and items that nobody had, put
+in order among themselves. The parts are added one by one; every choice is made on validation people inside
+what a test leaves over. No language model takes part, but for the facts of a snapshot, if the build has one.
 """
 
 from __future__ import annotations
