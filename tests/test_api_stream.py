@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.schemas import RecommendationAnswer
+from api.schemas.recommendations import Listed, Told
 from rerank.llm import LLMConfig
 from tests.doors import alone
 from tests.openai_server import openai_server
@@ -54,6 +56,10 @@ def _in_order(events: Events, k: int) -> dict[str, Any]:
     names = [name for name, _, _ in events]
     assert names == ["recalled", "ranked", *["reason"] * k, "done"]
     (_, recalled, _), (_, ranked, _), *reasons, (_, done, _) = events
+    for data in (recalled, ranked):
+        assert Listed.model_validate(data).model_dump() == data
+    assert all(Told.model_validate(data).model_dump() == data for _, data, _ in reasons)
+    assert RecommendationAnswer.model_validate(done).model_dump() == done
     assert [item["recall_rank"] for item in recalled["items"]] == list(range(1, k + 1))
     assert [item["item"] for item in ranked["items"]] == [item["item"] for item in done["items"]]
     assert {told["item"]: told["reason"] for _, told, _ in reasons} == {
@@ -110,13 +116,11 @@ def test_what_is_wrong_before_the_first_event_is_a_plain_problem(whole: Path, tm
 def test_a_fault_after_the_first_event_is_told_as_an_error(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rerank.pipeline import Pipeline
-
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("internals")
 
     with door(whole, tmp_path) as client:
-        monkeypatch.setattr(Pipeline, "_weight", broken)
+        monkeypatch.setattr("rerank.pipeline.weigh", broken)
         events = stream(client, k=3)
     assert [name for name, _, _ in events] == ["recalled", "error"]
     assert (events[1][1]["status"], "internals" in json.dumps(events[1][1])) == (500, False)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from api.answers import answer_of
+from api.answers import answer_of, document_of, json_of
 from api.cli.table import day, provenance_line, show
 from recall.types import Candidate, History, Item, Listing
 from rerank.types import (
@@ -126,6 +126,13 @@ def test_the_wire_answer_holds_what_the_pipeline_found() -> None:
     assert (answer["provenance"]["rerank_status"], answer["provenance"]["cause"]) == ("partial", "truncated")
 
 
+def test_an_answer_is_written_as_its_model_would_write_it() -> None:
+    odd = replace(ITEM, score=float("nan"), item=replace(ALIEN, title="\U0001f47d"))
+    for found in (FOUND, replace(FOUND, items=(odd,)), replace(FOUND, items=())):
+        written = json.loads(json_of(document_of(found, scenario="evening", arm="b")))
+        assert written == json.loads(answer_of(found, scenario="evening", arm="b").model_dump_json())
+
+
 def test_what_json_cannot_carry_is_replaced_in_the_wire_answer() -> None:
     item = replace(
         ITEM,
@@ -133,5 +140,5 @@ def test_what_json_cannot_carry_is_replaced_in_the_wire_answer() -> None:
         score=float("nan"),
         reason=Reason("b\ud800", (), "llm", True),
     )
-    (sent,) = json.loads(answer_of(replace(FOUND, items=(item,))).model_dump_json())["items"]
+    (sent,) = json.loads(json_of(document_of(replace(FOUND, items=(item,)))))["items"]
     assert (sent["title"], sent["reason"]["text"], sent["score"]) == ("a?", "b?", None)
