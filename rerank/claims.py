@@ -23,6 +23,7 @@ from rerank.grammar import (
     LIKED,
     NOT,
     NUMBERS,
+    ONLY,
     PREDICT,
     SEVERAL,
     TURN,
@@ -56,6 +57,7 @@ class _Reading:
         self.item, self.cited = self.known.item, self.known.cited
         self.vocabulary = vocabulary
         self.titles_before: list[frozenset[str]] = []
+        self.facts_before: list[str] = []
 
     def run(self, text: str) -> None:
         tokens = self.vocabulary.tokens(text)
@@ -311,26 +313,30 @@ class _Reading:
         (name,) = tokens[place].names
         whose = owner(tokens, place, self.cited.keys(), self.language)
         self.known.fact(name, [whose] if isinstance(whose, frozenset) else [])
-        if whose == "history" or (group.deeds and not group.titles and not group.about_item):
+        if DISLIKED in group.deeds and not group.about_item:
+            raise Wrong("fact")  # what was disliked is told as nothing in common
+        if whose == "history" or not (group.titles or group.about_item or group.predicts):
             group.facts.append(name)
 
     def _facts(self, tokens: list[Token], groups: Sequence[Group]) -> None:
         """A fact is said of the item and of every title that its sentence likens the item to; it must not be
         one of a title that the item is set apart from, or that was disliked."""
         named = [token for token in tokens if token.kind == "fact"]
-        words = FACT_WORDS[self.language] - plain_words(self.language)
-        if not named and any(token.text.lower() in words for token in tokens):
+        said = {token.text.lower() for token in tokens}
+        if said & (ONLY if named else FACT_WORDS[self.language] - plain_words(self.language)):
             raise Wrong("claim")
         likened = [t for g in groups if not g.unlike and DISLIKED not in g.deeds for t in g.titles]
         apart = [t for g in groups if g.unlike or DISLIKED in g.deeds for t in g.titles]
-        for token in named:
-            (name,) = token.names
+        if not named and likened and not any(g.deeds for g in groups):  # 'so is X' says of X what was said
+            for name in self.facts_before:
+                self.known.fact(name, likened)
+        for name in [name for token in named for name in token.names]:
+            self.facts_before.append(name)
             self.known.fact(name, likened)
             carrying = self.known.shared[name]
-            if any(ids & carrying for ids in apart):
+            if apart and (not likened or any(ids & carrying for ids in apart)):
                 raise Wrong("fact")
-            several = any(token.text.lower() in SEVERAL for token in tokens)
-            if several and len(carrying & self.cited.keys()) < 3:
+            if said & SEVERAL and len(carrying & self.cited.keys()) < 3:
                 raise Wrong("number")
 
     def _alike(self, tokens: list[Token], titles: list[frozenset[str]]) -> None:

@@ -136,6 +136,9 @@ FACT_WORDS = {
 }
 """Say what a fact is of; they may stand only in a sentence that names one."""
 
+ONLY = frozenset({"only", "唯一"})
+"""Says of a fact that nothing else has it."""
+
 TASTE = {
     "en": frozenset(
         _words("taste tastes interest interests liking love fondness preference preferences history")

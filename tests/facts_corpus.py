@@ -222,6 +222,49 @@ _MORE_TRUE = (
     Case("zh", "Blade Runner", ("Alien",), "你喜欢《Alien》的 slow-burn 氛围，这部电影也是。"),
     Case("zh", "Collateral", ("Heat",), "《Collateral》和《Heat》都有 night city 背景。"),
     Case("zh", "The Thing", ("Alien",), "你在 cinema 喜欢过《Alien》，它们都以 survival 为主题。"),
+    # a third round
+    Case(
+        "en",
+        "Blade Runner",
+        ("The Matrix",),
+        "Since you finished The Matrix, another neo-noir about artificial life may be your thing.",
+    ),
+    Case(
+        "en",
+        "Blade Runner",
+        ("Alien",),
+        "This slow-burn Sci-Fi film is by Ridley Scott, like Alien, which you loved.",
+    ),
+    Case("en", "Collateral", ("Heat",), "Night city and neo-noir are what it shares with Heat."),
+    Case(
+        "en",
+        "Collateral",
+        ("Heat",),
+        "Having bought Heat on shop, you may enjoy its night city setting in Collateral too.",
+    ),
+    Case("en", "Collateral", ("Thief",), "Collateral, like Thief, is a heist film by Michael Mann."),
+    Case("en", "The Thing", ("Alien",), "In The Thing, survival is the theme, as it is in Alien."),
+    Case(
+        "en",
+        "The Thing",
+        ("Alien",),
+        "You rated Alien 5 on cinema. The Thing, also a Horror film, has its survival theme.",
+    ),
+    Case(
+        "en",
+        "Blade Runner",
+        ("The Matrix", "Alien"),
+        "You watched The Matrix on stream and loved Alien; Blade Runner is Sci-Fi too.",
+    ),
+    Case(
+        "en",
+        "Blade Runner",
+        ("The Matrix",),
+        "Artificial life is a theme of both The Matrix and Blade Runner.",
+    ),
+    Case(
+        "en", "Collateral", ("Heat",), "“Heat” and “Collateral” share a neo-noir style and the Crime genre."
+    ),
 )
 _MORE_FALSE = (
     Case(
@@ -292,4 +335,38 @@ _MORE_FALSE = (
         "en", "Collateral", ("Heat", "Thief", "Alien"), "You have several heist films, and this is one too."
     ),
     Case("en", "Collateral", ("Heat", "Thief", "Alien"), "You liked many neo-noir films, so this fits."),
+    # a third round
+    Case(
+        "en",
+        "Blade Runner",
+        ("The Matrix", "Alien"),
+        "Artificial life is a theme of both Alien and Blade Runner.",
+    ),
+    Case("en", "Blade Runner", ("The Matrix", "Alien"), "Slow-burn like The Matrix, it may suit you."),
+    Case("en", "Blade Runner", ("The Matrix", "Alien"), "You loved the artificial life theme, as in Alien."),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "Heat is slow-burn, and so is Blade Runner."),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "You bought Heat, which is slow-burn, and loved Alien."),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "Blade Runner is slow-burn. So is Heat."),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "Your slow-burn purchase on shop fits this one."),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "On shop you chose slow-burn films, like this one."),
+    Case("en", "Collateral", ("Heat", "Thief"), "Thief is a neo-noir you bought on shop."),
+    Case("en", "Collateral", ("Heat", "Thief"), "The night city of Thief is here again."),
+    Case("en", "Collateral", ("Heat", "Thief"), "It has heist and night city, like Heat."),
+    Case("en", "Collateral", ("Heat", "Thief"), "You bought a heist film called Heat."),
+    Case("en", "Collateral", ("Heat", "Thief"), "Heat, Thief and Collateral are all heist films."),
+    Case("en", "Collateral", ("Heat",), "You liked the first neo-noir you bought."),
+    Case(
+        "en", "The Thing", ("Alien", "Fargo"), "Both Fargo and Alien are about survival, and so is The Thing."
+    ),
+    Case("en", "The Thing", ("Alien", "Notting Hill"), "You disliked Notting Hill for its survival theme."),
+    Case(
+        "en", "The Thing", ("Alien", "Notting Hill"), "You did not like survival films such as Notting Hill."
+    ),
+    Case("en", "The Thing", ("Alien",), "You never watched a survival film before Alien."),
+    Case("en", "The Thing", ("Alien",), "It is not a survival film, unlike Alien."),
+    Case("en", "The Thing", ("Alien",), "You disliked survival films."),
+    Case("en", "The Thing", ("Alien",), "Alien is the only survival film you loved."),
+    Case("en", "Up", ("Alien", "Titanic"), "Grief is its theme, as in Titanic."),
+    Case("en", "Collateral", ("Thief",), "You rated a heist film 4."),
+    Case("en", "Collateral", ("Thief",), "You bought Thief twice for the heist."),
 )
