@@ -336,7 +336,7 @@ class _Reading:
             carrying = self.known.shared[name]
             if apart and (not likened or any(ids & carrying for ids in apart)):
                 raise Wrong("fact")
-            if said & SEVERAL and len(carrying & self.cited.keys()) < 3:
+            if len(carrying & self.cited.keys()) < (3 if said & SEVERAL else 2 if "other" in said else 0):
                 raise Wrong("number")
 
     def _alike(self, tokens: list[Token], titles: list[frozenset[str]]) -> None:

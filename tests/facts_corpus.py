@@ -265,6 +265,20 @@ _MORE_TRUE = (
     Case(
         "en", "Collateral", ("Heat",), "“Heat” and “Collateral” share a neo-noir style and the Crime genre."
     ),
+    # a fourth round
+    Case("en", "Blade Runner", ("Alien",), "You loved Alien. Blade Runner shares its slow-burn mood."),
+    Case(
+        "en", "Collateral", ("Heat", "Thief"), "You bought Heat, and Collateral brings its night city back."
+    ),
+    Case("en", "The Thing", ("Alien",), "After Alien, The Thing could be the next survival film for you."),
+    Case(
+        "en",
+        "Blade Runner",
+        ("The Matrix",),
+        "The neo-noir style of The Matrix, which you watched on stream, is here again.",
+    ),
+    Case("en", "Collateral", ("Thief",), "As a heist film, Collateral matches Thief."),
+    Case("en", "The Thing", ("Alien",), "It continues the survival theme of “Alien”."),
 )
 _MORE_FALSE = (
     Case(
@@ -369,4 +383,21 @@ _MORE_FALSE = (
     Case("en", "Up", ("Alien", "Titanic"), "Grief is its theme, as in Titanic."),
     Case("en", "Collateral", ("Thief",), "You rated a heist film 4."),
     Case("en", "Collateral", ("Thief",), "You bought Thief twice for the heist."),
+    # a fourth round
+    Case(
+        "en", "Blade Runner", ("Alien", "Heat"), "You loved Alien and its slow-burn mood, which Heat has too."
+    ),
+    Case(
+        "en", "Blade Runner", ("Alien", "Heat"), "Heat shares the slow-burn mood of Alien and Blade Runner."
+    ),
+    Case("en", "Blade Runner", ("Alien", "Heat"), "Like Alien, Heat is slow-burn."),
+    Case("en", "Collateral", ("Heat", "Thief"), "You bought Thief for its night city."),
+    Case("en", "Collateral", ("Heat", "Thief"), "Thief, with its night city, and Heat are like Collateral."),
+    Case("en", "Collateral", ("Thief",), "You finished a heist film on shop."),
+    Case("en", "Collateral", ("Thief",), "You liked more heist films than others."),
+    Case("en", "The Thing", ("Alien",), "You saw Alien and other survival films."),
+    Case("en", "The Thing", ("Alien", "Fargo"), "You loved a survival film on cinema and another in Fargo."),
+    Case("en", "The Thing", ("Alien", "Fargo"), "The survival films Alien and Fargo led here."),
+    Case("en", "The Thing", ("Alien", "Fargo"), "You rated Fargo 3 and Alien 5, two survival films."),
+    Case("en", "Up", ("Alien", "Titanic"), "You gave up on Titanic. Its grief is in Up as well."),
 )
