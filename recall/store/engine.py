@@ -31,6 +31,9 @@ T = TypeVar("T")
 BUSY_SECONDS = 15.0
 """How long a statement waits for another writer of the same SQLite file."""
 
+_PEEKS = 2
+"""Connections kept for `Store.peek`: more are seldom needed at once, and each holds files open."""
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
@@ -125,7 +128,10 @@ class Store:
             row: tuple[Any, ...] | None = connection.execute(query).fetchone()
         except sqlite3.Error:
             return None
-        self._peeks.append(connection)
+        if len(self._peeks) < _PEEKS:
+            self._peeks.append(connection)
+        else:
+            connection.close()
         return row
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
