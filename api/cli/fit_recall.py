@@ -80,6 +80,12 @@ def _show(weights: Weights) -> None:
         table.add_row(name, *parts, f"{gain.people:,}", f"{gain.ndcg:.4f}", *told)
     console().print(table)
     settings = ", ".join(f"{name} {value:g}" for name, value in weights.tuning.model_dump().items())
+    if fit.trees is not None:
+        share = f"a share of {weights.trees.share:g}" if weights.trees else "no share, the gain is in doubt"
+        console().print(
+            f"trees over the sources' scores: {share}; they gain {fit.trees.gain:+.4f} over the weighted sum, "
+            f"from {fit.trees.low:+.4f} to {fit.trees.high:+.4f}, on people whom they did not learn from"
+        )
     console().print(
         f"settings: {settings}\nheld out: {fit.split}\nNDCG@10 and its gain over the weights set by hand, "
         "95 %, are of people left out of the choice"

@@ -42,13 +42,13 @@ PLAIN, POPULAR = "plain ALS, tuned", "popular"
 WITHOUT = "without content"
 PARTS: Mapping[str, tuple[str, ...]] = {
     WITHOUT: ("content", "text-factors"),
-    "content": ("text-factors",),
-    "text-factors": ("content",),
-    "content and text-factors": (),
+    "with content": ("text-factors",),
+    "with text-factors": ("content",),
+    "with both": (),
 }
 """Each arm and the sources that it lacks."""
-TREES, SUM_TREES = "both and trees", "trees, without content"
-FACTLESS = "content and text-factors, without facts"
+TREES, SUM_TREES = "with both and trees", "without content, trees"
+FACTLESS = "with both, without facts"
 NOBODY_SHARE, NOBODY_LEAST = 0.2, 5
 """Of the items that so many people or more liked, this share is hidden from everybody."""
 
@@ -92,11 +92,11 @@ def ablation(
     single = {source: of_source(test, each) for source, each in sources.items()}
     plain = open_recaller("als", {"als": fit_als(undecayed(test.train), tuned.plain)}, Tuning(recency=0))
     peers = {PLAIN: of_source(test, plain), **single}
-    best = max(single, key=lambda source: single[source].ndcg.mean())
+    best = max(peers, key=lambda source: peers[source].ndcg.mean())
     figures = figures_of(name, peers | found, seed=SEED)
     for arm, quality in found.items():
         for peer in dict.fromkeys((WITHOUT, best)):
-            theirs = found.get(peer) or single[peer]
+            theirs = found.get(peer) or peers[peer]
             if arm != peer:
                 figures.append(over(name, quality, peer, theirs, method=arm, seed=SEED))
     return figures
@@ -111,7 +111,7 @@ def _arms(
     found = {}
 
     def ask(arm: str, weights: Weights) -> None:
-        progress(f"{name}: {arm}: {weights.default}, trees {weights.trees.share if weights.trees else 0}")
+        progress(f"{name}: {arm}: {weights.default}, new {weights.segments.get('20+ new')}")
         found[arm] = of_blend(test, Mixture(open_recallers(arrays, weights.tuning), weights))
 
     for arm, lacks in PARTS.items():
@@ -119,7 +119,7 @@ def _arms(
         ask(arm, weights.model_copy(update={"trees": None}))
         if weights.fit is not None and weights.fit.trees is not None:
             progress(f"{name}: {arm}: trees on validation people {weights.fit.trees}")
-        if weights.trees is not None and arm in (WITHOUT, "content and text-factors"):
+        if weights.trees is not None and arm in (WITHOUT, "with both"):
             ask(SUM_TREES if arm == WITHOUT else TREES, weights)
     return found
 

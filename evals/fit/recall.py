@@ -6,7 +6,7 @@ length; each is moved from the wider one's only as far as its people carry: n / 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,9 @@ LATE = 0.9
 """Share of the events that a time split learns from."""
 CLEARLY = 0.02
 """By so much, as a share, a search that begins elsewhere has to beat the one from what is in use."""
+TEXTUAL = ("content", "text-factors")
+"""Sources that speak of items' texts: a step of their weights has to gain CLEARLY, so that they come in where
+they carry something and do not unsettle what people's choices say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,9 @@ def of_trees(
     found = judged(scored, folds, totals, seed=seed)
     if found is None:
         return None, None
-    share, learned = earned(*found, folds, seed=seed)
+    new = np.char.endswith(scored.segments, " new")
+    groups = [mine for mine in (np.flatnonzero(new), np.flatnonzero(~new)) if len(mine) >= LEAST]
+    share, learned = earned(*found, folds, groups, seed=seed)
     if share == 0:
         return None, learned
     cases, columns = np.arange(len(scored)), blend.default.columns
@@ -196,40 +201,58 @@ def of_trees(
 
 
 def choose(scored: Scored, cases: np.ndarray) -> Blend:
-    """The best columns and weights for these questions; columns by people whom the platform knows."""
+    """The best columns and weights for these questions; columns by people whom the platform knows.
+
+    What texts say is added last, to a blend that was found without it and stays as it is.
+    """
     names = scored.segments[cases]
     new = np.char.endswith(names, " new")
     known = cases[~new] if (~new).sum() >= FEWEST else cases
     columns = alone(scored, known, list(dict.fromkeys(name for name, _ in scored.columns)))
+    added = [name for name in columns if name in TEXTUAL]
     hand = by_hand(scored)
-    default = _best(
-        scored,
-        known,
-        search(scored, known, hand),
-        search(scored, known, _single(scored, known, columns)),
-    )
+
+    def found(mine: np.ndarray, *starts: Chosen, settings: bool = False) -> Chosen:
+        others = [name for name in columns if name not in TEXTUAL]
+        tried = [search(scored, mine, one, settings=settings, sources=others) for one in starts]
+        best = _best(scored, mine, *tried)
+        return search(scored, mine, best, settings=settings, sources=added, worth=CLEARLY) if added else best
+
+    bare = {name: column for name, column in columns.items() if name not in TEXTUAL}
+    base = Chosen({**hand.columns} | {name: columns[name] for name in added}, hand.weights)
+    default = found(known, base, _single(scored, known, columns, bare), settings=True)
     segments, own = {}, set()
     for group in (False, True):
         mine = cases[new == group]
         wide = default
         if group and len(mine) >= LEAST:
-            starts = (default, Chosen(default.columns, hand.weights), _single(scored, mine, default.columns))
-            found = [search(scored, mine, start, settings=False) for start in starts]
-            wide = _moved(_best(scored, mine, *found), default, len(mine))
+            starts = (
+                _bare(default),
+                Chosen(default.columns, hand.weights),
+                _single(scored, mine, default.columns, bare),
+            )
+            wide = _moved(found(mine, *starts), default, len(mine))
         for name in SEGMENTS:
             if name.endswith(" new") == group:
                 few = cases[names == name]
                 segments[name] = wide
                 if len(few) >= LEAST:
                     own.add(name)
-                    segments[name] = _moved(search(scored, few, wide, settings=False), wide, len(few))
+                    segments[name] = _moved(found(few, wide), wide, len(few))
     return Blend(default, segments, frozenset(own))
 
 
-def _single(scored: Scored, cases: np.ndarray, columns: Mapping[str, int]) -> Chosen:
-    """Nearly all weight on the source that does best alone."""
-    best = max(columns, key=lambda name: quality(scored, cases, {columns[name]: 1.0}))
-    return Chosen(columns, {name: 1.0 if name == best else 0.02 for name in columns})
+def _bare(chosen: Chosen) -> Chosen:
+    """Without what texts say, unless nothing else has weight."""
+    weights = {name: 0.0 if name in TEXTUAL else weight for name, weight in chosen.weights.items()}
+    return Chosen(chosen.columns, weights)
+
+
+def _single(scored: Scored, cases: np.ndarray, columns: Mapping[str, int], among: Collection[str]) -> Chosen:
+    """Nearly all weight on the source that does best alone, one of `among`."""
+    best = max(among, key=lambda name: quality(scored, cases, {columns[name]: 1.0}))
+    weights = {name: 1.0 if name == best else 0.02 if name in among else 0.0 for name in columns}
+    return Chosen(columns, weights)
 
 
 def _best(scored: Scored, cases: np.ndarray, first: Chosen, *others: Chosen) -> Chosen:

@@ -134,16 +134,21 @@ def judged(
 
 
 def earned(
-    sums: np.ndarray, shares: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]], *, seed: int
+    sums: np.ndarray,
+    shares: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    groups: Sequence[np.ndarray],
+    *,
+    seed: int,
 ) -> tuple[float, np.ndarray]:
-    """The share that is best (0: the gain is in doubt), and float64[cases]: what trees reach on each
-    question with the share that is best on the others."""
+    """The share that is best (0: the gain is in doubt in all or in one of the `groups` of cases), and
+    float64[cases]: what trees reach on each question with the share that is best on the others."""
     ours = np.zeros(len(sums))
     for learnt, rest in folds:
         best = int(shares[:, learnt].mean(axis=1).argmax())
         ours[rest] = shares[best, rest]
-    gain = bootstrap(ours - sums, seed=seed)
-    return (SHARES[int(shares.mean(axis=1).argmax())] if gain.low > 0 else 0.0), ours
+    sure = all(bootstrap((ours - sums)[mine], seed=seed).low > 0 for mine in (slice(None), *groups))
+    return (SHARES[int(shares.mean(axis=1).argmax())] if sure else 0.0), ours
 
 
 def _of(pool: Pool, features: Sequence[str]) -> np.ndarray:

@@ -4,12 +4,11 @@ Ten or so numbers on hundreds of people: a search along one coordinate at a time
 second and needs no gradient of a sum of steps. It looks at NDCG@50 and takes only steps that gain WORTH: on
 MovieLens and MovieTweetings that chose better for other people than NDCG@10 to its last digit did (settled
 on their test items).
-their test items).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,15 +42,25 @@ class Chosen:
 
 
 def search(
-    scored: Scored, cases: np.ndarray, start: Chosen, *, settings: bool = True, rounds: int = ROUNDS
+    scored: Scored,
+    cases: np.ndarray,
+    start: Chosen,
+    *,
+    settings: bool = True,
+    sources: Collection[str] | None = None,
+    worth: float = WORTH,
+    rounds: int = ROUNDS,
 ) -> Chosen:
-    """The best found from `start` on these cases; with `settings` each source's column is looked for too."""
+    """The best found from `start` on these cases; with `settings` each source's column is looked for too.
+
+    Only the weights of `sources` move (None: all), by steps that gain `worth`.
+    """
     columns, weights = dict(start.columns), dict(start.weights)
     given = (cases, scored.starts, scored.targets, scored.target_starts, DEPTH)
     best = quality(scored, cases, start.of_columns()) if len(cases) else 0.0
     for _ in range(rounds if len(cases) else 0):
         before = best
-        for name in columns:
+        for name in columns if sources is None else sources:
             rest = _sum(scored, columns, weights, without=name)
             for column in scored.of(name) if settings else [columns[name]]:
                 steps = (STEPS * max(weights[name], SMALLEST)).astype(np.float32)
@@ -59,7 +68,7 @@ def search(
                     steps = np.array([weights[name]], np.float32)
                 found = gains(rest, scored.scores[column], steps, *given).mean(axis=1)
                 at = int(found.argmax())
-                if found[at] > best * (1 + WORTH):
+                if found[at] > best * (1 + worth):
                     best, columns[name], weights[name] = float(found[at]), column, float(steps[at])
         if best <= before:
             break
