@@ -83,7 +83,7 @@ def _show(weights: Weights) -> None:
     if fit.trees is not None:
         share = f"a share of {weights.trees.share:g}" if weights.trees else "no share, the gain is in doubt"
         console().print(
-            f"trees over the sources' scores: {share}; they gain {fit.trees.gain:+.4f} over the weighted sum, "
+            f"trees over the sources' scores: {share}; they gain {fit.trees.gain:+.4f} over the sum, "
             f"from {fit.trees.low:+.4f} to {fit.trees.high:+.4f}, on people whom they did not learn from"
         )
     console().print(
