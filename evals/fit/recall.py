@@ -38,8 +38,8 @@ LATE = 0.9
 CLEARLY = 0.02
 """By so much, as a share, a search that begins elsewhere has to beat the one from what is in use."""
 TEXTUAL = ("content", "text-factors")
-"""Sources that speak of items' texts: a step of their weights has to gain CLEARLY, so that they come in where
-they carry something and do not unsettle what people's choices say."""
+"""Sources that speak of items' texts: they come in where that gains CLEARLY, and the weights that were found
+without them stay, so that they unsettle nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def choose(scored: Scored, cases: np.ndarray) -> Blend:
         others = [name for name in columns if name not in TEXTUAL]
         tried = [search(scored, mine, one, settings=settings, sources=others) for one in starts]
         best = _best(scored, mine, *tried)
-        return search(scored, mine, best, settings=settings, sources=added, worth=CLEARLY) if added else best
+        return search(scored, mine, best, settings=settings, sources=added, entry=CLEARLY) if added else best
 
     bare = {name: column for name, column in columns.items() if name not in TEXTUAL}
     base = Chosen({**hand.columns} | {name: columns[name] for name in added}, hand.weights)

@@ -48,12 +48,12 @@ def search(
     *,
     settings: bool = True,
     sources: Collection[str] | None = None,
-    worth: float = WORTH,
+    entry: float = WORTH,
     rounds: int = ROUNDS,
 ) -> Chosen:
     """The best found from `start` on these cases; with `settings` each source's column is looked for too.
 
-    Only the weights of `sources` move (None: all), by steps that gain `worth`.
+    Only the weights of `sources` move (None: all); one of 0 has to gain `entry` as a share to become more.
     """
     columns, weights = dict(start.columns), dict(start.weights)
     given = (cases, scored.starts, scored.targets, scored.target_starts, DEPTH)
@@ -68,7 +68,8 @@ def search(
                     steps = np.array([weights[name]], np.float32)
                 found = gains(rest, scored.scores[column], steps, *given).mean(axis=1)
                 at = int(found.argmax())
-                if found[at] > best * (1 + worth):
+                needed = entry if weights[name] == 0 else WORTH
+                if found[at] > best * (1 + needed):
                     best, columns[name], weights[name] = float(found[at]), column, float(steps[at])
         if best <= before:
             break
