@@ -52,12 +52,20 @@ TRUE = [
     said("current", "You finished The Matrix on stream, an Action film.", "The Matrix"),
     said("dislike", "You disliked Notting Hill, a Romance film.", "Notting Hill"),
     said("dislike", "You gave up on “Titanic”.", "Titanic"),
+    said("lasting", "You have a lasting taste for Sci-Fi, such as Alien.", "The Matrix", "Alien"),
+    said("lasting", "You are drawn to Sci-Fi films.", "The Matrix", "Alien"),
+    said(
+        "current", "Lately you have been into Sci-Fi, with “The Matrix” and “Alien”.", "The Matrix", "Alien"
+    ),
     said("habit", "On shop you buy Crime films.", "Heat", "Thief"),
 ]
 FALSE = [
     (said("lasting", "You like Romance films.", "The Matrix", "Alien"), "claim"),
     (said("lasting", "You like films by James Cameron.", "The Matrix", "Alien"), "creator"),
     (said("lasting", "You like Heat and Thief.", "Heat"), "title"),
+    (said("lasting", "You often buy Crime films on shop.", "Heat", "Thief"), "claim"),
+    (said("lasting", "You are drawn to Romance films.", "The Matrix", "Alien"), "claim"),
+    (said("current", "You are not into Sci-Fi.", "The Matrix"), "claim"),
     (said("lasting", "You like slow films with a twist.", "The Matrix", "Alien"), "claim"),
     (said("lasting", "You bought The Matrix and Alien.", "The Matrix", "Alien"), "tone"),
     (said("current", "You liked Notting Hill.", "Notting Hill"), "tone"),
@@ -76,8 +84,8 @@ FALSE = [
 
 
 async def test_true_statements_are_kept_with_the_events_that_they_cite() -> None:
-    texts, dropped = await _read(*TRUE)
-    assert texts == [one["text"] for one in TRUE] and dropped == {}
+    for few in (TRUE[:5], TRUE[5:]):
+        assert await _read(*few) == ([one["text"] for one in few], {})
     task = await corpus.task("en")
     prompt = load("extract-people", domain="films")
     labels = {line.event.item: line.label for line in task.summary.lines if line.event}
@@ -93,6 +101,26 @@ async def test_a_statement_that_its_lines_do_not_carry_is_dropped_and_counted(
     entry: dict[str, Any], code: str
 ) -> None:
     assert await _read(entry) == ([], {code: 1})
+
+
+async def test_often_rests_on_three_events_and_lately_on_a_recent_one() -> None:
+    items = {
+        n: Item(n, title, 1990, (), ("Horror",))
+        for n, title in zip("abcd", ("Alien", "Ring", "It", "Saw"), strict=True)
+    }
+    times = {"a": 900, "b": 890, "c": 880, "d": 100}
+    events = tuple(Event(f"e{n}", "shop", n, "watch", day * 86_400) for n, day in times.items())
+    summary = await summarise(History("p", events), items, platform=None, now=10**9, budget_tokens=500)
+    labels = {line.event.item: line.label for line in summary.lines if line.event}
+    often = said("lasting", "You often watch Horror.", labels["a"], labels["b"], labels["c"])
+    lately = said("lasting", "You recently watched Alien and Ring.", labels["a"], labels["b"])
+    old = said("lasting", "You watched Saw lately.", labels["d"])
+    found = parse_statements(
+        json.dumps({"statements": [often, lately, old]}), summary, items, load("extract-people")
+    )
+    assert found is not None
+    assert [one.text for one in found.value] == [often["text"], lately["text"]]
+    assert found.dropped == {"claim": 1}
 
 
 async def test_chinese_statements_are_checked_alike() -> None:

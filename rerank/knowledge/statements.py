@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from prompts import Prompt
@@ -33,6 +35,27 @@ CURRENT_DAYS = 90
 
 EVENTS = 200
 """Ids kept with one statement, newest first; the lines that sum up may rest on more."""
+
+MANY = 3
+"""Events that "often" rests on at least."""
+
+_OFTEN = re.compile(
+    r"\b(?:often|mostly|mainly|usually|frequently|regularly|consistently)\b\s*|常常|经常|通常|主要|往往",
+    re.IGNORECASE,
+)
+_LATELY = re.compile(
+    r"(?:^lately,?\s+|^recently,?\s+|\b(?:lately|recently|currently|these days)\b\s*)|最近|近来|目前",
+    re.IGNORECASE,
+)
+_LASTING = re.compile(
+    r"\b(?:lasting|long-standing|steady|strong|clear) (?=taste|interest|preference)", re.IGNORECASE
+)
+_INCLINED = re.compile(
+    r"\b(?:are|have been|were) (?:drawn to|into|keen on|fond of|a fan of|interested in)\b"
+    r"|\b(?:lean|gravitate) towards?\b|\btend to (?:like|prefer|enjoy)\b",
+    re.IGNORECASE,
+)
+"""Ways to say that somebody likes something."""
 
 _NOBODY = Item("", "")
 """In the place of a recommended item: nothing may be said of it."""
@@ -85,11 +108,14 @@ def parse_statements(
     found: dict[str, Statement] = {}
     for entry in entries:
         draft = _draft(entry)
-        code = "unreadable" if draft is None else check(draft, task, vocabulary)
-        if draft is None or code is not None:
-            dropped[code or ""] += 1
+        if draft is None:
+            dropped["unreadable"] += 1
             continue
         cited = [lines[label] for label in draft.cites if label in lines]
+        code = check(replace(draft, text=_plain(draft.text, cited, newest)), task, vocabulary)
+        if code is not None:
+            dropped[code] += 1
+            continue
         kind = str(entry.get("kind"))
         code = _misfit(kind, cited, newest)
         if code is not None:
@@ -126,6 +152,18 @@ def _draft(entry: Mapping[str, Any]) -> Draft | None:
         return None
     labels = tuple(dict.fromkeys(one.strip() for one in cites[:20] if isinstance(one, str)))
     return Draft(0, said.strip(), labels)
+
+
+def _plain(text: str, cited: Sequence[Line], newest: int) -> str:
+    """The statement as the check of reasons reads it: without "often" where the cited events are MANY and
+    "lately" where the newest of them is recent, with "like" for other ways to say it."""
+    events = _events(cited)
+    if len(events) >= MANY:
+        text = _OFTEN.sub("", text)
+    if events and newest - events[0].time <= 86_400 * CURRENT_DAYS:
+        text = _LATELY.sub("", text)
+    text = _INCLINED.sub("like", _LASTING.sub("", text)).strip()
+    return text[:1].upper() + text[1:]
 
 
 def _misfit(kind: str, cited: Sequence[Line], newest: int) -> str | None:
