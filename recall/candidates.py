@@ -21,6 +21,7 @@ from recall.recallers.content import Content
 from recall.recallers.item_to_item import ItemToItem
 from recall.recallers.query import RowQuery
 from recall.recallers.recent import Recent
+from recall.recallers.text_factors import TextFactors
 from recall.rules import Rules, at_most
 from recall.shape import FRESH, diversified, draw_of, explored
 from recall.types import Because, CandidateList, Event, History, Query
@@ -123,8 +124,16 @@ class Candidates:
     def _explore(
         self, query: Query, rows: RowQuery, chosen: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """New listings at some places, the same ones for a person all day."""
+        """New listings at some places, the same ones for a person all day: of the newest the quarter whose
+        texts suit the person best, where the texts say anything."""
         fresh = self.mixture.sources[Recent.name].scores(rows, FRESH)[0]
+        fresh = fresh[~np.isin(fresh, chosen[: query.n])]
+        for name in (TextFactors.name, Content.name):
+            source = self.mixture.sources.get(name)
+            if source is not None and (suit := source.at(rows, fresh)).any():
+                most = max(len(fresh) // 4, round(query.n * self._config.explore) + 1)
+                fresh = fresh[np.argsort(-suit, kind="stable")[:most]]
+                break
         seed = draw_of(query.history.person, query.platform, rows.as_of // _DAY, self.artefact)
         found = explored(chosen, fresh, query.n, rate=self._config.explore, seed=seed)
         return found, *self.mixture.of(rows, found)

@@ -255,3 +255,24 @@ def test_made_vectors_that_are_not_finite_are_no_vectors() -> None:
     made = np.array([[1, 2, 3], [np.inf, 0, 0], [0, 0, 0], [3, 2, 1]], np.float32)
     _, vectors = fit_made(made, "e")
     assert vectors.any(axis=1).tolist() == [True, False, False, True]
+
+
+def test_new_listings_that_are_explored_suit_the_taste_by_their_text(tmp_path: Path) -> None:
+    items, events = disjoint()
+    fresh = {f"fresh{genre}{n}": genre for genre in ("Noir", "Comedy") for n in range(20)}
+    items += [f"{name} books 2000 {genre}" for name, genre in fresh.items()]
+    events += [f"first{name} books {name} {400 * 86_400}" for name in fresh]
+    write_build(tmp_path, events=events, items=items)
+    artefact = train(Workspace(tmp_path), SMALL)
+    mine = tuple(Event(f"e{n}", "cinema", item(f"Nfilm{n}"), "seen", n + 1) for n in range(3))
+    recall = Candidates(artefact, RecallConfig(explore=0.5))
+    known = {item(name): genre for name, genre in fresh.items()}
+    found = [
+        known[one.item]
+        for day in range(20)
+        for one in recall.candidates(
+            Query(History(person("new"), mine), "books", as_of=(401 + day) * 86_400, n=8)
+        ).candidates
+        if one.item in known and one.sources["popular"] < 1
+    ]
+    assert len(found) > 20 and found.count("Noir") > 0.9 * len(found)
