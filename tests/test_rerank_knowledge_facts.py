@@ -85,6 +85,11 @@ def test_the_surest_facts_come_first_and_the_line_last() -> None:
     assert parsed(text)[0].value == "lonely moon"
 
 
+def test_a_line_that_brings_in_a_name_of_its_own_is_from_memory() -> None:
+    (one,) = parsed(said(line="Alien is a Horror film on a freighter with Tom Hanks."))
+    assert (one.kind, one.source) == ("line", OPEN)
+
+
 def test_what_is_no_fact_is_left_out_and_counted() -> None:
     text = said(
         ("plot", "a moon", "description", "yes"),

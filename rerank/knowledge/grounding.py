@@ -10,6 +10,8 @@ from rerank.knowledge.schema import SOURCES
 
 SHARE = 0.6
 """Part of a value's words that a field must hold, so that it states it."""
+SENTENCE = 0.8
+"""Of a sentence, which has words enough to bring in a name or two that nothing states."""
 
 _WORD = re.compile(r"[^\W_]+")
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff]")
@@ -67,7 +69,7 @@ def source_of(value: str, item: Item, stated: str) -> str | None:
 def overall(value: str, item: Item) -> str | None:
     """As `source_of` for a sentence, which may draw on several fields: the one that gives most of it."""
     fields = own_text(item)
-    if not carries(" ".join(fields.values()), value):
+    if _share(value, " ".join(fields.values())) < SENTENCE:
         return None
     return max(fields, key=lambda name: _share(value, fields[name]))
 
