@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from prompts import load, names
 from recall.types import LIKE, Event, History, Item
+from rerank import same_work
 from rerank.summary import EMPTY, summarise
 from rerank.types import Message
 from rerank.untrusted import clean
@@ -58,7 +59,11 @@ def test_what_counts_as_printable_needs_no_look_at_each_character() -> None:
     )
 
 
-@pytest.mark.parametrize("name", names())
+FROM_A_HISTORY = ("rank", "reasons", "profile")
+"""Tasks of prompts that rerank.wording fills; the others' tests attack them by themselves."""
+
+
+@pytest.mark.parametrize("name", [name for name in names() if load(name).task in FROM_A_HISTORY])
 async def test_attacks_in_titles_and_history_change_no_line_role_or_label_of_a_prompt(name: str) -> None:
     def world(titles: tuple[str, ...]) -> tuple[History, dict[str, Item]]:
         items = {f"i{n}": Item(f"i{n}", title, categories=(title,)) for n, title in enumerate(titles)}
@@ -83,3 +88,14 @@ async def test_attacks_in_titles_and_history_change_no_line_role_or_label_of_a_p
 async def test_without_history_a_prompt_says_so() -> None:
     text = messages(load("listwise"), EMPTY, [Item("i", "x")], ("A",))[-1].content
     assert "nothing is known yet" in text
+
+
+@pytest.mark.parametrize("title", ATTACKS)
+def test_attacks_in_titles_change_no_line_of_a_question_about_two_listings(title: str) -> None:
+    def lines(title: str) -> list[int]:
+        row = {"title": title, "year": 1995, "categories": [title], "creators": [title]}
+        said = same_work.messages(load("same-work"), row, row)
+        assert [message.role for message in said] == ["system", "user"]
+        return [message.content.count("\n") for message in said]
+
+    assert lines(title) == lines("Heat")
