@@ -70,14 +70,16 @@ def _show(weights: Weights) -> None:
     fit = weights.fit
     if fit is None:
         return
-    sources = list(weights.default)
-    table = Table("people", *sources, "asked", "NDCG@10", "gain", "from", "to")
     rows = {"all": (weights.default, fit.all)}
     rows |= {name: (weights.segments[name], gain) for name, gain in fit.segments.items()}
-    for name, (mine, gain) in rows.items():
-        told = [f"{value:+.4f}" for value in (gain.gain, gain.low, gain.high)]
-        parts = [f"{mine.get(source, 0.0):.3f}" for source in sources]
-        table.add_row(name, *parts, f"{gain.people:,}", f"{gain.ndcg:.4f}", *told)
+    table = Table("liked items", *rows, box=None, pad_edge=False, header_style="bold")
+    for source in weights.default:
+        table.add_row(source, *(f"{mine.get(source, 0.0):.3f}" for mine, _ in rows.values()))
+    gains = [gain for _, gain in rows.values()]
+    table.add_row("people asked", *(f"{gain.people:,}" for gain in gains))
+    for name, sign in (("ndcg", ""), ("gain", "+"), ("low", "+"), ("high", "+")):
+        label = {"ndcg": "NDCG@10", "low": "  from", "high": "  to"}.get(name, name)
+        table.add_row(label, *(f"{getattr(gain, name):{sign}.4f}" for gain in gains))
     console().print(table)
     settings = ", ".join(f"{name} {value:g}" for name, value in weights.tuning.model_dump().items())
     if fit.trees is not None:
