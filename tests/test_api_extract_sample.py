@@ -56,7 +56,9 @@ def answer(asked: Asked) -> str:
         for name in re.findall(r'"([^"]+)"', (re.search(r"^categories: .*$", said, re.MULTILINE) or [""])[0])
     ]
     facts.append({"kind": "mood", "value": "as remembered", "source": "description", "sure": "likely"})
-    return json.dumps({"line": "A film made in 1901.", "facts": facts})
+    return json.dumps(
+        {"line": "A silent comedy about two travelling brothers, made in 1901.", "facts": facts}
+    )
 
 
 @pytest.mark.long

@@ -112,7 +112,10 @@ def read_only(server, state):
     """For every session of the PostgreSQL server, running ones included."""
     server.psql(f"ALTER SYSTEM SET default_transaction_read_only = {state};")
     server.psql("SELECT pg_reload_conf();")
-    time.sleep(0.5)
+    until = time.monotonic() + 20
+    while state not in server.psql("SHOW default_transaction_read_only;") and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(1)  # the sessions that run read the new setting before their next command
 
 
 def test_while_the_store_is_locked_writes_are_503_and_answers_go_on(config):
