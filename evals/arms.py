@@ -34,6 +34,11 @@ class Arm:
         return self.config is None
 
     @property
+    def asks(self) -> bool:
+        """Whether it asks a model: for an order, or for reasons over recall's order."""
+        return self.config is not None and (self.config.method != "keep-order" or self.reasons.enabled)
+
+    @property
     def repeats(self) -> int:
         return 1 if self.config is None else self.config.repeats
 

@@ -104,7 +104,7 @@ def _status(arm: Arm, job: Job, answer: Recommendation) -> str:
     how = answer.provenance
     if job.shows_title:
         return ASIDE
-    if arm.fixed or how.cause == Cause.KEEP_ORDER:
+    if not arm.asks or how.cause == Cause.KEEP_ORDER:
         return OK
     if how.rerank_status == Status.SKIPPED:
         return FAILED

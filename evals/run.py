@@ -177,7 +177,7 @@ async def _pipelines(
         settings.knowledge,
         settings.platforms,
     )
-    asked = {arm.config.model for arm in compared if arm.config and arm.config.method != "keep-order"}
+    asked = {arm.config.model for arm in compared if arm.config is not None and arm.asks}
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(assemble(sections))
         library = base.stock().library

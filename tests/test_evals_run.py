@@ -127,6 +127,21 @@ async def test_a_grid_is_spelt_out_and_reasons_are_kept(whole: Path, tmp_path: P
     assert len(told["reasons"]) == 2 and {one["author"] for one in told["reasons"]} == {"template"}
 
 
+async def test_recall_order_may_ask_for_reasons_alone(whole: Path, tmp_path: Path) -> None:
+    arms = [
+        {"name": "kept", "method": "keep-order"},
+        {"name": "told", "method": "keep-order", "reasons": True, "shown": 2},
+    ]
+    model = oracle()
+    _, _, rows = await go(settings(whole, tmp_path), declared(arms=arms), model)
+    mine = [row for row in rows if row["arm"] in ("kept", "told")]
+    assert mine and all(row["status"] == "ok" for row in mine)
+    assert all(row["order"] == list(range(len(row["order"]))) for row in mine)
+    assert not any(row["calls"] for row in mine if row["arm"] == "kept")
+    assert all(row["calls"] for row in mine if row["arm"] == "told")
+    assert model.asked and all("order" not in (one.schema or {}).get("properties", {}) for one in model.asked)
+
+
 KILLED = """
 import asyncio, sys
 sys.path[:0] = [{tests!r}, {root!r}]
