@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from recall.errors import ConfigError, ModelError
 from recall.store import open_store
 from rerank.knowledge.runner import FAILURES, TRIES, Limits, Report, run
 from rerank.knowledge.store import Extraction
-from rerank.knowledge.subjects import Found, Question, Settled, Subject
+from rerank.knowledge.subjects import Ended, Found, Question, Subject
 from rerank.llm.budget import Budget, LimitedModel
 from rerank.llm.limits_config import BudgetConfig
 from rerank.llm.prices import Price
@@ -34,6 +34,9 @@ class Shelf:
         self.earlier = dict(earlier or {})
         self.values: dict[str, str | None] = {}
         self.calls: dict[str, int] = {}
+        self.groups: list[int] = []
+        """How many were saved together."""
+        self.seconds = 0.0
 
     async def ask(self, subject: Subject[str]) -> Question | None:
         return Question((Message("user", subject.what),), SCHEMA, 10) if subject.what else None
@@ -41,12 +44,14 @@ class Shelf:
     def read(self, subject: Subject[str], reply: Reply) -> Found[str] | None:
         return Found(reply.text, {"empty": 1}) if reply.text.startswith("fact") else None
 
-    async def save(self, settled: Settled[str], found: Found[str] | None) -> bool:
-        await asyncio.sleep(0)
-        self.values[settled.subject.id] = None if found is None else found.value
-        self.calls[settled.subject.id] = settled.calls
-        self.earlier[settled.subject.id] = settled.extraction("damaged" if found is None else "done")
-        return True
+    async def save(self, group: Sequence[Ended[str, str]]) -> list[bool]:
+        await asyncio.sleep(self.seconds)
+        self.groups.append(len(group))
+        for settled, found in group:
+            self.values[settled.subject.id] = None if found is None else found.value
+            self.calls[settled.subject.id] = settled.calls
+            self.earlier[settled.subject.id] = settled.extraction("damaged" if found is None else "done")
+        return [True] * len(group)
 
     async def run(self, what: list[Subject[str]], model: ChatModel, **options: Any) -> Report:
         made = options.pop("empty", lambda: Found("nothing"))
@@ -180,15 +185,38 @@ async def test_a_run_that_is_stopped_keeps_what_it_saves_and_goes_on_later() -> 
     assert (await shelf.run(subjects(100), model)).done == 100 - report.done
 
 
+async def test_those_that_end_during_a_transaction_share_the_next_one() -> None:
+    shelf = Shelf()
+    shelf.seconds = 0.02
+    report = await shelf.run(subjects(40), saying(), concurrency=20)
+    assert report.done == 40 and sum(shelf.groups) == 40 and max(shelf.groups) > 5
+
+
+async def test_one_that_cannot_be_saved_takes_no_other_along() -> None:
+    shelf, kept = Shelf(), Shelf()
+
+    async def save(group: Sequence[Ended[str, str]]) -> list[bool]:
+        await asyncio.sleep(0.01)
+        if any(settled.subject.id == "i3" for settled, _ in group):
+            raise ValueError("i3")
+        return await kept.save(group)
+
+    model = saying(delay=0.001)
+    with pytest.raises(ValueError, match="i3"):
+        await run(subjects(8), shelf.ask, shelf.read, save, model=model, earlier={}, concurrency=8)
+    assert set(kept.values) == {f"i{number}" for number in range(8) if number != 3}
+
+
 async def test_a_store_that_fails_ends_the_run_with_its_error(tmp_path: Any) -> None:
     from recall.errors import StoreError
     from rerank.knowledge.store import save_facts
 
     async with open_store(f"sqlite:///{tmp_path / 'none.db'}") as store:  # no schema
 
-        async def save(settled: Settled[str], found: Found[str] | None) -> bool:
-            await save_facts(store, settled.subject.id, "in", "pr", "m", [])
-            return True
+        async def save(group: Sequence[Ended[str, str]]) -> list[bool]:
+            for settled, _ in group:
+                await save_facts(store, settled.subject.id, "in", "pr", "m", [])
+            return [True] * len(group)
 
         shelf = Shelf()
         with pytest.raises(StoreError, match="schema is missing"):

@@ -84,9 +84,8 @@ def ablation(
     progress(f"{name}: {trials} settings of ALS")
     tuned = tune_both(small, TrainConfig(), trials=trials, seed=SEED)
     held = validation(test.train, people=people, seed=SEED)
-    facts = test.train.texts is not None and test.train.texts.knowledge is not None
     found = _arms(name, test, held, tuned, progress)
-    if facts:
+    if has_facts(test.train):
         found[FACTLESS] = _factless(name, test, held, tuned, progress)
     sources = open_recallers(fit(test.train, tuned.blend), Tuning())
     single = {source: of_source(test, each) for source, each in sources.items()}
@@ -128,14 +127,11 @@ def _factless(
     name: str, test: HeldOut, held: HeldOut, tuned: Tuned, progress: Callable[[str], None]
 ) -> Quality:
     """Content and text-factors of the items' own texts alone."""
-    bare = frozenset(FIELDS) - {"facts"}
-
-    def without(dataset: Dataset) -> Dataset:
-        texts = dataset.texts
-        return dataset if texts is None else replace(dataset, texts=replace(texts, fields=bare))
-
     progress(f"{name}: without facts")
-    held, test = replace(held, train=without(held.train)), replace(test, train=without(test.train))
+    held, test = (
+        replace(held, train=without_facts(held.train)),
+        replace(test, train=without_facts(test.train)),
+    )
     scored = score(held, fit(held.train, tuned.blend))
     weights = fit_scored(scored, held, tuned.blend, split=SPLITS["last"], seed=SEED)
     weights = weights.model_copy(update={"trees": None})
@@ -149,11 +145,17 @@ def untouched(dataset: Dataset, *, people: int, progress: Callable[[str], None])
     hidden = int(test.train.listed.any(axis=0).sum())
     name = f"items that nobody had, {hidden:,} items, {len(test.persons):,} people"
     progress(name)
-    sources = open_recallers(fit(test.train, TrainConfig()), Tuning())
     figures = []
     chance = np.array([by_chance(test, case) for case in range(len(test.persons))])
-    for source in ("content", "text-factors"):
-        quality = judge(test, lambda case, each=sources[source]: each.scores(test.query(case), 10)[0])  # type: ignore[misc]
+    found = _by_texts(test)
+    if has_facts(dataset):
+        bare = _by_texts(replace(test, train=without_facts(test.train)))
+        for source, quality in bare.items():
+            figures.append(
+                over(name, found[source], f"{source}, without facts", quality, method=source, seed=SEED)
+            )
+        found |= {f"{source}, without facts": quality for source, quality in bare.items()}
+    for source, quality in found.items():
         figures += figures_of(name, {source: quality}, seed=SEED)
         gain = bootstrap(quality.hit - chance, seed=SEED)
         ratio = float(quality.hit.mean() / chance.mean()) if chance.any() else None
@@ -162,6 +164,26 @@ def untouched(dataset: Dataset, *, people: int, progress: Callable[[str], None])
             Figure(f"{name}: {source} over it", value, "HR@10", "chance", ratio, low=low, high=high)
         )
     return figures
+
+
+def _by_texts(test: HeldOut) -> dict[str, Quality]:
+    sources = open_recallers(fit(test.train, TrainConfig()), Tuning())
+    return {
+        source: judge(test, lambda case, each=sources[source]: each.scores(test.query(case), 10)[0])  # type: ignore[misc]
+        for source in ("content", "text-factors")
+    }
+
+
+def has_facts(dataset: Dataset) -> bool:
+    """Whether its build has a snapshot of extracted facts."""
+    return dataset.texts is not None and dataset.texts.knowledge is not None
+
+
+def without_facts(dataset: Dataset) -> Dataset:
+    """The same with the items' own texts alone."""
+    if dataset.texts is None:
+        return dataset
+    return replace(dataset, texts=replace(dataset.texts, fields=frozenset(FIELDS) - {"facts"}))
 
 
 def hold_items(dataset: Dataset, *, share: float, least: int, seed: int) -> HeldOut:

@@ -97,12 +97,16 @@ class Store:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, durable when the block ends; rolled back when it raises.
+    async def write(self, within: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction, durable when the block ends; rolled back when it raises. `within` is one that is
+        under way: the block is a part of it then, and durable with it.
 
         On SQLite it takes the write lock at once: a transaction that begins by reading could not be
         upgraded while another one writes.
         """
+        if within is not None:
+            yield within
+            return
         with _Translated(self):
             async with self.engine.connect() as connection:
                 await connection.execution_options(**{_WRITE: True})

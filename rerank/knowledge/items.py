@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prompts import Prompt, load
 from recall.store import Store
@@ -14,7 +16,7 @@ from recall.types import Item
 from rerank.knowledge.facts import Example, parse_facts
 from rerank.knowledge.schema import field_lines, items_schema, schema_mark
 from rerank.knowledge.store import save_damaged, save_facts
-from rerank.knowledge.subjects import Found, Question, Settled, Subject, messages_of
+from rerank.knowledge.subjects import Ended, Found, Question, Settled, Subject, messages_of
 from rerank.knowledge.types import Fact
 from rerank.types import Reply
 from rerank.untrusted import quoted
@@ -69,10 +71,16 @@ class Items:
         example = _example(self.prompt, self.language, entry.domain)
         return parse_facts(reply.text, entry.item, entry.domain, self.catalogue, example)
 
-    async def save(self, settled: Settled[Entry], found: Found[tuple[Fact, ...]] | None) -> bool:
-        one = settled.subject
+    async def save(self, group: Sequence[Ended[Entry, tuple[Fact, ...]]]) -> list[bool]:
+        async with self.store.write() as connection:
+            return [await self._save(*one, connection) for one in group]
+
+    async def _save(
+        self, settled: Settled[Entry], found: Found[tuple[Fact, ...]] | None, within: AsyncConnection
+    ) -> bool:
+        one, since = settled.subject, settled.began
         if found is None:
-            return await save_damaged(self.store, "item", settled.extraction(), since=settled.began)
+            return await save_damaged(self.store, "item", settled.extraction(), since=since, within=within)
         await save_facts(
             self.store,
             one.id,
@@ -80,11 +88,12 @@ class Items:
             one.prompt_hash,
             settled.model,
             [
-                replace(fact, model=settled.served, prompt_hash=one.prompt_hash, time=settled.began)
+                replace(fact, model=settled.served, prompt_hash=one.prompt_hash, time=since)
                 for fact in found.value
             ],
             dropped=found.dropped,
             attempts=settled.calls,
+            within=within,
         )
         return True
 

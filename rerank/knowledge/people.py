@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from prompts import Prompt, load
 from recall.errors import NotFound
 from recall.store import Store
 from recall.types import Event, History, Item
 from rerank.knowledge.statements import STATEMENTS_SCHEMA, parse_statements
 from rerank.knowledge.store import MOST_PARTS, Extraction, part_of, save_damaged, save_profile
-from rerank.knowledge.subjects import Found, Question, Settled, Subject, messages_of
+from rerank.knowledge.subjects import Ended, Found, Question, Settled, Subject, messages_of
 from rerank.knowledge.types import Profile, Statement
 from rerank.summary import Count, Summary, summarise
 from rerank.types import ChatModel, Deadline, Reply, Sampling
@@ -177,14 +179,20 @@ class People:
     def read(self, subject: Subject[Part], reply: Reply) -> Found[tuple[Statement, ...]] | None:
         return self.reading.read(reply.text, *self._shown[subject.id])
 
-    async def save(self, settled: Settled[Part], found: Found[tuple[Statement, ...]] | None) -> bool:
-        one, part = settled.subject, settled.subject.what
+    async def save(self, group: Sequence[Ended[Part, tuple[Statement, ...]]]) -> list[bool]:
+        async with self.store.write() as connection:
+            return [await self._save(*one, connection) for one in group]
+
+    async def _save(
+        self, settled: Settled[Part], found: Found[tuple[Statement, ...]] | None, within: AsyncConnection
+    ) -> bool:
+        one, part, since = settled.subject, settled.subject.what, settled.began
         self._shown.pop(one.id, None)
         if found is None:
-            return await save_damaged(self.store, "person", settled.extraction(), since=settled.began)
+            return await save_damaged(self.store, "person", settled.extraction(), since=since, within=within)
         return await save_profile(
             self.store,
-            Profile(part.person, found.value, settled.served, one.prompt_hash, settled.began),
+            Profile(part.person, found.value, settled.served, one.prompt_hash, since),
             one.input_hash,
             one.prompt_hash,
             settled.model,
@@ -192,6 +200,7 @@ class People:
             attempts=settled.calls,
             part=part.number,
             parts=part.parts,
+            within=within,
         )
 
     def empty(self) -> Found[tuple[Statement, ...]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from recall.errors import ConfigError, ModelError
 from rerank.knowledge.store import Extraction
-from rerank.knowledge.subjects import Found, Question, S, Settled, Subject, V
+from rerank.knowledge.subjects import Ended, Found, Question, S, Settled, Subject, V
 from rerank.llm.asker import Asker, bound
 from rerank.llm.budget import CHARACTERS_PER_TOKEN, UNBILLED
 from rerank.llm.estimate import estimate_tokens
@@ -85,9 +85,9 @@ Ask = Callable[[Subject[S]], Awaitable[Question | None]]
 Read = Callable[[Subject[S], Reply], "Found[V] | None"]
 """What a reply says; None: it is damaged. Untrusted: never raises, whatever the text."""
 
-Save = Callable[[Settled[S], "Found[V] | None"], Awaitable[bool]]
-"""Keeps what was found (None: every reply was damaged), durable on return; False where the person was erased.
-Called with None as `Found` only after TRIES damaged replies."""
+Save = Callable[[Sequence[Ended[S, V]]], Awaitable[list[bool]]]
+"""Keeps what was found of each (None: TRIES replies were damaged) in one transaction, durable on return;
+False for a person who was erased."""
 
 
 def unread(earlier: Extraction | None, subject: Subject[Any], model: str) -> bool:
@@ -201,6 +201,7 @@ class _Batch(Generic[S, V]):
         self._failures = 0
         self._turn, self._writing = asyncio.Lock(), asyncio.Lock()
         self._saving: set[asyncio.Future[bool]] = set()
+        self._pending: list[tuple[Ended[S, V], asyncio.Future[bool]]] = []
 
     async def work(self, todo: Iterator[Subject[S]]) -> None:
         """Settle one subject after the other until there are no more, or a limit is reached."""
@@ -307,9 +308,28 @@ class _Batch(Generic[S, V]):
         await asyncio.shield(saving)
 
     async def _write(self, settled: Settled[S], found: Found[V] | None) -> bool:
+        """Those that end while a transaction is under way share the next one: a commit waits for the disk."""
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._pending.append(((settled, found), kept))
         # SQLite's waiting writers are served in no order: one of several could wait for too long.
         async with self._writing:
-            return await self._save(settled, found)
+            if not kept.done():
+                group, self._pending = self._pending, []
+                await self._commit(group)
+        return await kept
+
+    async def _commit(self, group: Sequence[tuple[Ended[S, V], asyncio.Future[bool]]]) -> None:
+        try:
+            said = await self._save([ended for ended, _ in group])
+        except Exception as error:
+            if len(group) == 1:
+                group[0][1].set_exception(error)
+                return
+            for one in group:  # what is wrong with one of them must not take the others along
+                await self._commit([one])
+        else:
+            for (_, kept), saved in zip(group, said, strict=True):
+                kept.set_result(saved)
 
     def _count(self, ended: asyncio.Future[bool], found: Found[V] | None) -> None:
         if ended.cancelled() or ended.exception() is not None:

@@ -51,11 +51,12 @@ async def save_facts(
     *,
     dropped: Mapping[str, int] | None = None,
     attempts: int = 1,
+    within: AsyncConnection | None = None,
 ) -> None:
-    """Put these facts in the place of the item's earlier ones, in one transaction."""
+    """Put these facts in the place of the item's earlier ones, in a transaction, or as a part of `within`."""
     settled = Extraction(item, input_hash, prompt_hash, model, "done", attempts, dropped or {})
     rows = {(fact.kind, fact.value): _fact_row(item, fact) for fact in facts}
-    async with store.write() as connection:
+    async with store.write(within) as connection:
         await connection.execute(delete(FACTS).where(FACTS.c.item == item))
         if rows:
             await connection.execute(insert(FACTS), list(rows.values()))
@@ -84,9 +85,11 @@ async def save_profile(
     attempts: int = 1,
     part: int = 0,
     parts: int = 1,
+    within: AsyncConnection | None = None,
 ) -> bool:
-    """Put this profile in the place of the person's earlier one, in one transaction. Of a person with several
-    parts only the statements of `part` are replaced, and those of parts that are no more are removed.
+    """Put this profile in the place of the person's earlier one, in a transaction, or as a part of `within`.
+    Of a person with several parts only the statements of `part` are replaced, and those of parts that are no
+    more are removed.
 
     False, and nothing is kept, where the person was erased at `profile.time`, which is when his history was
     read, or later. `prompt_hash` and `model` are those of the extraction, if they are not the profile's own.
@@ -104,7 +107,7 @@ async def save_profile(
         _statement_row(profile, number, one) for number, one in enumerate(profile.statements, part * PART)
     ]
     gone = [part_of(profile.person, number) for number in range(parts, MOST_PARTS)]
-    async with store.write() as connection:
+    async with store.write(within) as connection:
         if await _erased(store, connection, profile.person, profile.time):
             return False
         await connection.execute(delete(STATEMENTS).where(_statements_of(profile.person, part)))
@@ -118,14 +121,16 @@ async def save_profile(
     return True
 
 
-async def save_damaged(store: Store, kind: Kind, settled: Extraction, *, since: int) -> bool:
+async def save_damaged(
+    store: Store, kind: Kind, settled: Extraction, *, since: int, within: AsyncConnection | None = None
+) -> bool:
     """Note that no reply about this subject could be read; what an earlier extraction of the same input found
     stays, what one of another input found goes. False where the person was erased after `since`."""
     mine = (EXTRACTIONS.c.kind == kind) & (EXTRACTIONS.c.subject == settled.subject)
     said = delete(FACTS).where(FACTS.c.item == settled.subject)
     if kind == "person":
         said = delete(STATEMENTS).where(_statements_of(*whose(settled.subject)))
-    async with store.write() as connection:
+    async with store.write(within) as connection:
         if kind == "person" and await _erased(store, connection, whose(settled.subject)[0], since):
             return False
         before = (await connection.execute(select(EXTRACTIONS.c.input).where(mine))).scalar()

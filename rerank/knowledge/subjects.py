@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from rerank.knowledge.store import Extraction
 from rerank.types import Message
@@ -55,6 +55,10 @@ class Settled(Generic[S]):
     def extraction(self, status: Literal["done", "damaged"] = "damaged") -> Extraction:
         one = self.subject
         return Extraction(one.id, one.input_hash, one.prompt_hash, self.model, status, self.calls)
+
+
+Ended: TypeAlias = tuple[Settled[S], Found[V] | None]
+"""A subject and what was found about it; None: every reply was damaged."""
 
 
 def messages_of(rendered: Sequence[tuple[Any, str]]) -> tuple[Message, ...]:
