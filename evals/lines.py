@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +29,48 @@ class Lines:
         self._file.seek(0)
         whole = self._file.read()
         self._file.truncate(whole.rfind(b"\n") + 1)
+        self._lock = threading.Lock()
+        self._waiting, self._added, self._written = bytearray(), 0, 0
+        self._writing: asyncio.Future[None] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """What is in it, in the order it came. DataError names a line that is not JSON."""
         return read_lines(self.path)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Append a line; it is on the disk when this returns."""
-        self._file.write(json.dumps(row).encode() + b"\n")
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+    def add(self, *rows: Mapping[str, Any]) -> None:
+        """Append lines; they are on the disk when this returns."""
+        self._put(_encoded(rows))
+
+    async def append(self, *rows: Mapping[str, Any]) -> None:
+        """The same without holding up the event loop; what comes in meanwhile goes to the disk together."""
+        self._waiting += _encoded(rows)
+        self._added += 1
+        mine = self._added
+        while self._written < mine:
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.ensure_future(self._write())
+            await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        taken, upto = bytes(self._waiting), self._added
+        self._waiting.clear()
+        await asyncio.to_thread(self._put, taken)
+        self._written = upto
+
+    def _put(self, lines: bytes) -> None:
+        with self._lock:
+            self._file.write(lines)
+            self._file.flush()
+            os.fdatasync(self._file.fileno())
 
     def close(self) -> None:
-        self._file.close()
+        """Waits for what is on its way to the disk."""
+        with self._lock:
+            self._file.close()
+
+
+def _encoded(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ async def try_reasons(
             continue
         request = Request(person, k=k, language=language, deadline=Deadline.after(seconds))
         row = _row(await pipeline.recommend(request))
-        rows.add(dict(row))
+        await rows.append(dict(row))
         found.append(row)
         progress(len(found), row)
     return found

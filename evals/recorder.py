@@ -61,10 +61,11 @@ class Calls:
         self.made = 0
         """Calls that a model was really asked, in this process."""
 
-    def add(self, row: dict[str, Any]) -> None:
-        self._file.add(row)
-        self.known[row["key"]] = row
-        self.made += 1
+    async def add(self, *rows: dict[str, Any]) -> None:
+        await self._file.append(*rows)
+        for row in rows:
+            self.known[row["key"]] = row
+        self.made += len(rows)
 
     def usage(self) -> dict[str, Usage]:
         """Tokens by model over all recorded calls."""
@@ -97,14 +98,14 @@ class RecordedModel:
             try:
                 reply = await self._model.chat(messages, sampling=sampling, deadline=deadline, schema=schema)
             except ModelError as error:
-                self._fail(key, messages, error)
+                await self._fail((key, messages), error=error)
                 raise
             known = {
                 "text": reply.text,
                 "truncated": reply.truncated,
                 **_account(reply.model, reply.usage, reply.seconds),
             }
-            self._calls.add({"key": key, **_who(), "messages": _texts(messages), **known})
+            await self._calls.add({"key": key, **_who(), "messages": _texts(messages), **known})
         _raise(known)
         usage, seconds = Usage(**known["usage"]), known["seconds"]
         return Reply(known["text"], known["model"], usage, known["truncated"], seconds)
@@ -120,13 +121,15 @@ class RecordedModel:
             try:
                 scores = await self._model.label_scores(asked, labels=labels, deadline=deadline)
             except ModelError as error:
-                for at in fresh:
-                    self._fail(begun[at][0], prompts[at], error)
+                await self._fail(*((begun[at][0], prompts[at]) for at in fresh), error=error)
                 raise
             for at, score in zip(fresh, scores, strict=True):
-                row = {"logprobs": dict(score.logprobs), **_account(score.model, score.usage, score.seconds)}
-                self._calls.add({"key": begun[at][0], **_who(), "messages": _texts(prompts[at]), **row})
-                made[at] = row
+                account = _account(score.model, score.usage, score.seconds)
+                made[at] = {"logprobs": dict(score.logprobs), **account}
+            who = _who()
+            await self._calls.add(
+                *({"key": begun[at][0], **who, "messages": _texts(prompts[at]), **made[at]} for at in fresh)
+            )
         found = []
         for at, (_, known) in enumerate(begun):
             row = known if known is not None else made[at]
@@ -157,12 +160,15 @@ class RecordedModel:
         job.keys.append(key)
         return key, self._calls.known.get(key)
 
-    def _fail(self, key: str, messages: Sequence[Message], error: ModelError) -> None:
+    async def _fail(self, *asked: tuple[str, Sequence[Message]], error: ModelError) -> None:
         """A deadline is the machine's doing and may be tried again; the rest is an answer of its kind."""
         if error.cause == Cause.DEADLINE:
             return
         row = {"error": str(error.cause), "told": str(error), **_account(self.name, Usage(), 0.0)}
-        self._calls.add({"key": key, **_who(), "messages": _texts(messages), **row})
+        who = _who()
+        await self._calls.add(
+            *({"key": key, **who, "messages": _texts(messages), **row} for key, messages in asked)
+        )
 
 
 def _raise(row: Mapping[str, Any]) -> None:

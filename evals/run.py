@@ -130,7 +130,7 @@ async def run(
             try:
                 calls, spending = Calls(file), Spending(load_prices(_prices(settings, config)), budget)
                 if not earlier:
-                    results.add(await header(config, frozen, ready.models, compared))
+                    await results.append(await header(config, frozen, ready.models, compared))
                 if knowledge is not None:
                     ready = Ready(ready.base.variant(knowledge=knowledge), ready.models)
                 runner = _Runner(config, compared, frozen, ready, results, calls, spending)
@@ -236,7 +236,7 @@ class _Runner:
                 with self.spending.under_way(arm.fixed):
                     job = Job(case, arm.name, repeat, self.items[bool(arm.config and arm.config.rename)])
                     row = await ask(self.pipelines[arm.name], arm, job, seed=self.config.seed)
-                self.results.add(row)
+                await self.results.append(row)
                 finished += 1
                 answered += not arm.fixed
                 failed += row["status"] == FAILED

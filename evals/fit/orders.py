@@ -66,8 +66,8 @@ class OrderLog:
         if not rows:
             self._lines.add({"asked": identity})
 
-    def add(self, order: Order) -> None:
-        self._lines.add(asdict(order))
+    async def add(self, order: Order) -> None:
+        await self._lines.append(asdict(order))
         self.orders[order.person] = order
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ async def record(
         for question in todo:
             order, cause = await _ask(pipeline, question, language, seconds)
             if order is not None:
-                log.add(order)
+                await log.add(order)
                 in_a_row = 0 if order.calls else in_a_row
             else:
                 failed, in_a_row = failed + 1, in_a_row + 1

@@ -81,7 +81,7 @@ class Asker:
         if said is None:
             said = await _ask(pipeline or self.pipeline, question, candidates, order, self._seconds)
             if self._log is not None and said.answer is not None:
-                self._log.add({"key": key, "said": asdict(said)})
+                await self._log.append({"key": key, "said": asdict(said)})
         self.done += 1
         self._progress(self.done)
         return said
