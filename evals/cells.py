@@ -80,7 +80,7 @@ def _cells(comparison: Comparison, arm: ArmRow) -> tuple[str, ...]:
     paired = against.paired if against else None
     return (
         arm.name,
-        f"{paired.people if paired else comparison.covered:,}",
+        f"{paired.people if paired else arm.people:,}",
         f"{arm.main.mean:.4f}",
         interval(arm.main),
         f"{arm.metrics['hit_rate@1']:.3f}",

@@ -69,6 +69,8 @@ class ArmRow:
     fixed: bool
     model: str | None
     prompt: str | None
+    people: int
+    """Whose target is among the candidates and for whom there is an order."""
     asked: int
     """Rows."""
     failed: int
@@ -191,6 +193,7 @@ def _row(
         fixed=arm.fixed,
         model=next((row["model"] for row in asked if row.get("model")), None),
         prompt=next((row["prompt"] for row in asked if row.get("prompt")), None),
+        people=int(np.isfinite(values).sum()),
         asked=len(arm.rows),
         failed=sum(row["status"] == FAILED for row in arm.rows),
         partial=sum(row["status"] == PARTIAL for row in arm.rows),

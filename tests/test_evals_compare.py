@@ -12,6 +12,7 @@ from whole import whyrec
 
 from evals.beyond import beyond, calibration, diversity, gini
 from evals.cases import Case, PoolItem
+from evals.cells import narrow
 from evals.comparison import Comparison, comparisons
 from evals.results import Results
 from evals.stability import kendall, rbo
@@ -116,6 +117,14 @@ def test_a_failed_call_is_never_a_zero(report: tuple[Path, Results]) -> None:
     good = _arm(found, "good")
     assert good.failed == 1 and good.main.mean == 1.0
     assert good.against.paired.people == found.covered - 1
+    [alone] = [
+        row
+        for row in narrow(
+            comparisons([Results(run.folder, run.header, run.pool, tuple(rows))], baseline="good")[0]
+        )
+        if row[0] == "good"
+    ]
+    assert alone[1] == f"{found.covered - 1:,}"
 
 
 def test_lists_beside_accuracy_by_hand() -> None:

@@ -54,7 +54,7 @@ function armsTable(data) {
   const rows = data.arms.map((arm) => {
     const against = arm.against, difference = against && against.paired.difference;
     const better = against && against.adjusted !== null && against.adjusted < 0.05;
-    return [arm.name, count(against ? against.paired.people : data.covered), num(arm.main.mean),
+    return [arm.name, count(against ? against.paired.people : arm.people), num(arm.main.mean),
       arm.name === "oracle" ? "" : forest(arm, low, high), `${num(arm.main.low, 3)} to ${num(arm.main.high, 3)}`,
       num(arm.metrics["hit_rate@1"], 3), num(arm.metrics["hit_rate@5"], 3), num(arm.metrics["mrr@10"], 3), num(arm.everywhere.mean),
       difference ? el("span", { class: better ? (difference.mean > 0 ? "good" : "bad") : "" }, signed(difference.mean)) : "",
