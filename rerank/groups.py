@@ -124,7 +124,7 @@ class Groups(Generic[E]):
             try:
                 await self._write([ticket.entry for ticket in group])
             except Exception as error:
-                if not isinstance(error, StoreError) or _of_the_entry(error):
+                if not isinstance(error, StoreError) or of_the_entry(error):
                     if len(group) > 1:  # one of them can't be written: it must not take the others along
                         self._waiting.extendleft(reversed(group))
                         size = 1
@@ -181,7 +181,7 @@ class Groups(Generic[E]):
             _log.error("%s; %d so far", why, self.lost)
 
 
-def _of_the_entry(error: StoreError) -> bool:
+def of_the_entry(error: StoreError) -> bool:
     """Whether the database refused what was to be written, rather than to write at all."""
     cause = error.__cause__
     if isinstance(cause, DataError | IntegrityError) or type(cause) is DBAPIError:

@@ -207,6 +207,22 @@ async def test_one_that_cannot_be_saved_takes_no_other_along() -> None:
     assert set(kept.values) == {f"i{number}" for number in range(8) if number != 3}
 
 
+async def test_a_store_that_is_down_is_not_tried_for_each_of_a_group() -> None:
+    from recall.errors import StoreError
+
+    tried, shelf = 0, Shelf()
+
+    async def save(group: Sequence[Ended[str, str]]) -> list[bool]:
+        nonlocal tried
+        tried += 1
+        await asyncio.sleep(0.01)
+        raise StoreError("locked")
+
+    with pytest.raises(StoreError, match="locked"):
+        await run(subjects(8), shelf.ask, shelf.read, save, model=saying(), earlier={}, concurrency=8)
+    assert tried <= 2
+
+
 async def test_a_store_that_fails_ends_the_run_with_its_error(tmp_path: Any) -> None:
     from recall.errors import StoreError
     from rerank.knowledge.store import save_facts

@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from recall.errors import ConfigError, ModelError
+from recall.errors import ConfigError, ModelError, StoreError
+from rerank.groups import of_the_entry
 from rerank.knowledge.store import Extraction
 from rerank.knowledge.subjects import Ended, Found, Question, S, Settled, Subject, V
 from rerank.llm.asker import Asker, bound
@@ -322,8 +323,9 @@ class _Batch(Generic[S, V]):
         try:
             said = await self._save([ended for ended, _ in group])
         except Exception as error:
-            if len(group) == 1:
-                group[0][1].set_exception(error)
+            if len(group) == 1 or (isinstance(error, StoreError) and not of_the_entry(error)):
+                for _, kept in group:
+                    kept.set_exception(error)
                 return
             for one in group:  # what is wrong with one of them must not take the others along
                 await self._commit([one])
