@@ -72,7 +72,8 @@ class Build:
         tick("links")
         found = linker(self.engine.fetch(accounts), self.engine.fetch(every))
         pq.write_table(found, self.part / "links.parquet", compression="zstd")
-        links = self.engine.table(found)
+        # Kept, so that the engine knows its size: over a guess DuckDB joined accounts with listings first.
+        links = self.engine.keep("links", self.engine.table(found))
         tick("events")
         self._bots(once, accounts, links)
         self._near(self._without(rows), links)
